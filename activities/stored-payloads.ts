@@ -1,0 +1,69 @@
+import { defaultPayloadConverter } from "@temporalio/common";
+import { temporal } from "@temporalio/proto";
+import type { Codec } from "../model/config.ts";
+import type { RunMemo } from "../model/run-memo.ts";
+import type { SeedPayload } from "../model/run-seed.ts";
+
+export type Payload = temporal.api.common.v1.IPayload;
+
+const { Payload: PayloadProto, Payloads: PayloadsProto } = temporal.api.common.v1;
+
+/** A run's input as its row keeps it: the serialized `Payloads` of history, metadata included. */
+export function serializePayloads(payloads: readonly Payload[]): Buffer {
+  return Buffer.from(PayloadsProto.encode({ payloads: [...payloads] }).finish());
+}
+
+export function serializePayload(payload: Payload): Buffer {
+  return Buffer.from(PayloadProto.encode(payload).finish());
+}
+
+/** A value as history would hold it: converted, then through the codec. */
+export async function encodeValue(value: unknown, codecs: readonly Codec[]): Promise<Payload[]> {
+  let payloads: Payload[] = [defaultPayloadConverter.toPayload(value)];
+  for (const codec of codecs) payloads = await codec.encode(payloads);
+  return payloads;
+}
+
+/** Payloads without their encryption: codecs in reverse order, as Temporal's SDK does. */
+async function decodeAll(payloads: readonly Payload[], codecs: readonly Codec[]): Promise<Payload[]> {
+  let decoded = [...payloads];
+  for (const codec of codecs.toReversed()) decoded = await codec.decode(decoded);
+  return decoded;
+}
+
+/** What a row shows of a run's input: the value itself, a list where there are several arguments, undefined where it is not readable. */
+export async function shownInput(payloads: readonly Payload[], codecs: readonly Codec[]): Promise<unknown> {
+  try {
+    const values = (await decodeAll(payloads, codecs)).map((payload) => shown(defaultPayloadConverter.fromPayload(payload)));
+    return values.length > 1 ? values : values[0];
+  } catch {
+    return undefined;
+  }
+}
+
+/** A run's memo, read from its payload. */
+export async function readMemo(payload: Payload | null | undefined, codecs: readonly Codec[]): Promise<RunMemo> {
+  if (!payload) return {};
+  const memo = await shownInput([payload], codecs);
+  return typeof memo === "object" && memo !== null && !Array.isArray(memo) ? (memo as RunMemo) : {};
+}
+
+/** Stored payloads, ready to start a run with: without encryption, which the worker puts on again. */
+export async function seedPayloads(data: Uint8Array, codecs: readonly Codec[]): Promise<SeedPayload[]> {
+  const { payloads } = PayloadsProto.decode(data);
+  return (await decodeAll(payloads, codecs)).map((payload) => ({
+    metadata: Object.fromEntries(
+      Object.entries(payload.metadata ?? {}).map(([key, bytes]) => [key, Buffer.from(bytes).toString("latin1")]),
+    ),
+    data: payload.data ?? new Uint8Array(),
+  }));
+}
+
+export async function storedMemo(data: Uint8Array | null, codecs: readonly Codec[]): Promise<RunMemo> {
+  return data === null ? {} : await readMemo(PayloadProto.decode(data), codecs);
+}
+
+/** Bytes don't show in JSON. */
+function shown(value: unknown): unknown {
+  return value instanceof Uint8Array ? { base64: Buffer.from(value).toString("base64") } : value;
+}

@@ -1,0 +1,89 @@
+import type { Client } from "@temporalio/client";
+import { findTarget, type Target, type TargetOptions } from "../connect/target.ts";
+import { connectClient } from "../connect/temporal-client.ts";
+import type { Codec, SharedConfig } from "../model/config.ts";
+import type { Job } from "../model/job.ts";
+import { databaseUnset } from "../model/office-error.ts";
+import { searchAttributes } from "../model/search-attributes.ts";
+import { type Db, type OpenDatabase, openDatabase } from "../schema/database.ts";
+import type { JobRun } from "./job-run.ts";
+import { type Letters, lettersOf } from "./letters.ts";
+import { startJob, type StartOptions } from "./start-job.ts";
+
+export type ConnectOptions = TargetOptions &
+  Pick<SharedConfig, "codec"> & {
+    /** An own Temporal client, in place of the one that the options find. It is not closed. */
+    readonly client?: Client;
+    /** Shown in Temporal, and as the signature of commands that name nobody. @default `<pid>@<host>` */
+    readonly identity?: string;
+  };
+
+/** The office's client: for apps that start jobs, and for operators. */
+export type Dlo = AsyncDisposable & {
+  /** Where it is connected to, and why. */
+  readonly target: Target;
+  /** Temporal's own client underneath. */
+  readonly temporal: Client;
+  /** Starts a job; needs no database. See `StartOptions`. */
+  start<Input>(job: Job<Input>, input: Input, options?: StartOptions): Promise<JobRun>;
+  /** Starts a job and waits for its result; fails with `JOB_DIED` if it dies. */
+  run<Result = unknown, Input = unknown>(job: Job<Input>, input: Input, options?: StartOptions): Promise<Result>;
+  readonly letters: Letters;
+  close(): Promise<void>;
+};
+
+/**
+ * Connects to Temporal. Postgres is opened at the first read of a letter.
+ *
+ * @throws {OfficeError} `TEMPORAL_UNREACHABLE`, `CONFIG_INVALID`
+ */
+export async function connect(options: ConnectOptions = {}): Promise<Dlo> {
+  const target = findTarget(options);
+  const { codec, identity } = options;
+  const payloadCodecs: Codec[] = codec === undefined ? [] : Array.isArray(codec) ? [...codec] : [codec as Codec];
+  const temporal =
+    options.client ??
+    (await connectClient(target.temporal, {
+      ...(identity === undefined ? {} : { identity }),
+      ...(payloadCodecs.length === 0 ? {} : { dataConverter: { payloadCodecs } }),
+    }));
+  let opened: OpenDatabase | undefined;
+  const database = (): Db => {
+    if (target.database === undefined) throw databaseUnset();
+    return (opened ??= openDatabase(target.database.url)).db;
+  };
+  const attributesKnown = once(() => hasJobAttributes(temporal));
+  const start: Dlo["start"] = async (job, input, startOptions) =>
+    await startJob(temporal, job, input, startOptions, attributesKnown);
+  const close = async () => {
+    await opened?.close();
+    opened = undefined;
+    if (options.client === undefined) await temporal.connection.close();
+  };
+  return {
+    target,
+    temporal,
+    start,
+    run: async (job, input, startOptions) => await (await start(job, input, startOptions)).result(),
+    letters: lettersOf({ temporal, database }),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** A start that sets an attribute which the namespace lacks would be refused: then jobs go without. */
+async function hasJobAttributes(temporal: Client): Promise<boolean> {
+  try {
+    const { customAttributes } = await temporal.connection.operatorService!.listSearchAttributes({
+      namespace: temporal.options.namespace,
+    });
+    return [searchAttributes.job, searchAttributes.key].every((name) => customAttributes?.[name] !== undefined);
+  } catch {
+    return false;
+  }
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
+}

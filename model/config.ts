@@ -1,0 +1,142 @@
+import type { Classifier } from "./classify.ts";
+import { parseRetention } from "./contract.ts";
+import type { Duration } from "./duration.ts";
+import type { HandledJob } from "./job.ts";
+import { configInvalid } from "./office-error.ts";
+import { unknownWord } from "./suggest.ts";
+
+/** How a dead letter queue keeps its letters. */
+export type QueueOptions = {
+  /** For jobs whose contract names none. @default `DLO_RETENTION`, else "30 days" */
+  readonly retention?: Duration | "indefinite";
+  /** How long records are kept after their letters are closed. @default `DLO_KEEP_FOR`, else "90 days" */
+  readonly keepFor?: Duration | "indefinite";
+  /**
+   * What is stored to look at where a codec encrypts payloads. `encoded`: only the encrypted bytes. `decoded`: the JSON
+   * beside them, readable for whoever reads the table.
+   *
+   * @default "encoded"
+   */
+  readonly store?: "encoded" | "decoded";
+  /** `omit`: no payload is stored at all; such a letter is retried only with a new input. @default "keep" */
+  readonly payload?: "keep" | "omit";
+};
+
+/** A payload codec as Temporal has them (`PayloadCodec` of `@temporalio/common`). */
+export type Codec = {
+  encode(payloads: any[]): Promise<any[]>;
+  decode(payloads: any[]): Promise<any[]>;
+};
+
+/** What job workers read. */
+export type WorkerConfig = {
+  readonly jobs?: readonly HandledJob[];
+  /** A module of workflows of your own, to run beside the jobs; an absolute path or a file URL. */
+  readonly workflowsPath?: string | URL;
+  /** Activities of your own, for those workflows. */
+  readonly activities?: object;
+  /** Decides an error's category before the built-in rules do; `undefined` leaves it to them. */
+  readonly classifier?: Classifier;
+  /** How long running attempts may go on once the worker shuts down. @default 0 */
+  readonly shutdownGraceTime?: Duration;
+};
+
+/** What offices read. */
+export type OfficeConfig = {
+  /** The office's name, which is its task queue. @default "dead-letter-office" */
+  readonly office?: string;
+  /** Policies by dead letter queue. A queue that is not named has the defaults. */
+  readonly queues?: Readonly<Record<string, QueueOptions>>;
+  /** Names of fields, or dotted paths, whose values never show: in `payload`, `headers`, or the command line. */
+  readonly redact?: readonly string[];
+};
+
+/** What both read, and `dlo dev`. */
+export type SharedConfig = {
+  /** Encrypts payloads, in Temporal and in Postgres. */
+  readonly codec?: Codec | readonly Codec[];
+  /** What `dlo dev` starts beside the stack, worker and office. Each may return what stops it. */
+  readonly dev?: readonly DevStart[];
+};
+
+export type DevStart = (dev: DevContext) => Promise<void | (() => Promise<void>)> | void | (() => Promise<void>);
+
+export type DevContext = {
+  /** The folder of the stack's state, such as `.dlo`. */
+  readonly folder: string;
+  /** Says a line in `dlo dev`'s log. */
+  readonly say: (line: string) => void;
+};
+
+export type Config = WorkerConfig & OfficeConfig & SharedConfig;
+
+/**
+ * Types `dlo.config.ts`, and checks it.
+ *
+ * @throws {OfficeError} `CONFIG_INVALID` with the key, what is wrong with it, and the nearest known one
+ */
+export function defineConfig(config: Config): Config {
+  for (const key of Object.keys(config))
+    if (!allKeys.includes(key)) throw configInvalid("dlo.config", unknownWord("config key", key, allKeys));
+  if (config.jobs !== undefined) checkJobs(config.jobs);
+  for (const [name, queue] of Object.entries(config.queues ?? {})) checkQueue(name, queue);
+  if (config.redact !== undefined && !isWords(config.redact))
+    throw configInvalid("redact", 'it must be a list of field names or dotted paths, such as ["password", "card.number"]');
+  if (config.office !== undefined && (typeof config.office !== "string" || config.office === ""))
+    throw configInvalid("office", "it must be a name");
+  return config;
+}
+
+/** Refuses what the other process reads: a setting that nobody heeds is worse than none. */
+export function refuseForeignKeys(config: Config, process: "worker" | "office"): void {
+  const foreign = process === "worker" ? officeKeys : workerKeys;
+  const found = foreign.filter((key) => config[key as keyof Config] !== undefined);
+  if (found.length === 0) return;
+  const reader = process === "worker" ? "office" : "worker";
+  throw configInvalid(
+    found.join(", "),
+    `read by \`dlo ${reader}\`, not by \`dlo ${process}\`. Give the ${process} a config of its own (--config); only \`dlo dev\` reads one file for both`,
+  );
+}
+
+const workerKeys = ["jobs", "workflowsPath", "activities", "classifier", "shutdownGraceTime"];
+const officeKeys = ["office", "queues", "redact"];
+const allKeys = [...workerKeys, ...officeKeys, "codec", "dev"];
+const queueKeys = ["retention", "keepFor", "store", "payload"];
+
+function checkJobs(jobs: readonly HandledJob[]): void {
+  const seen = new Set<string>();
+  for (const [i, handled] of jobs.entries()) {
+    const name = handled?.job?.name;
+    if (typeof handled?.handler !== "function" || name === undefined)
+      throw configInvalid(
+        `jobs[${i}]`,
+        `it has no handler; give job.handle(async (input, ctx) => …), not the contract that defineJob returns`,
+      );
+    if (seen.has(name)) throw configInvalid(`jobs[${i}]`, `two jobs have the name "${name}"`);
+    seen.add(name);
+  }
+}
+
+function checkQueue(name: string, queue: QueueOptions): void {
+  for (const key of Object.keys(queue))
+    if (!queueKeys.includes(key)) throw configInvalid(`queues.${name}`, unknownWord("queue option", key, queueKeys));
+  for (const key of ["retention", "keepFor"] as const) {
+    const value = queue[key];
+    if (value === undefined) continue;
+    try {
+      parseRetention(value, key);
+    } catch (error) {
+      throw configInvalid(`queues.${name}.${key}`, error instanceof Error ? error.message : String(error));
+    }
+  }
+  for (const [key, choices] of Object.entries({ store: ["encoded", "decoded"], payload: ["keep", "omit"] })) {
+    const value = queue[key as "store" | "payload"];
+    if (value !== undefined && !choices.includes(value))
+      throw configInvalid(`queues.${name}.${key}`, `it must be ${choices.map((c) => `"${c}"`).join(" or ")}, got ${JSON.stringify(value)}`);
+  }
+}
+
+function isWords(value: unknown): boolean {
+  return Array.isArray(value) && value.every((word) => typeof word === "string" && word !== "");
+}

@@ -1,0 +1,103 @@
+import type { DeadLetterPolicy } from "./contract.ts";
+import type { Death } from "./death.ts";
+import type { LetterEvent } from "./event.ts";
+import type { LastDeath, LetterState } from "./letter-state.ts";
+import type { Status } from "./status.ts";
+
+/** What letters and dying jobs do to the world. Run by the office; declared here, because workflows may not see the code. */
+export type LetterActivities = {
+  /** The compensation: writes the record of a death and starts, or tells, its letter. Safe to repeat. */
+  parkDeadLetter(request: ParkRequest): Promise<ParkResult>;
+  /** Records that a retry is about to start and hands out what it needs: a packed `RunSeed`. Safe to repeat. */
+  beginRetry(ask: BeginRetry): Promise<Uint8Array>;
+  /** Brings the row to what the letter says. Safe to repeat: the row takes only a newer revision. */
+  project(projection: Projection): Promise<ProjectionResult>;
+  /** Appends the death of a retry's run, and parks the row again, in one transaction. Safe to repeat. */
+  recordDeath(record: DeathRecord): Promise<RecordedDeath>;
+  /** Waits for the newest run of a workflow id to end. */
+  followRun(ask: FollowRun): Promise<FollowedRun>;
+};
+
+/** What a job's own worker answers, whether its handler is one of ours or not. */
+export type JobActivities = {
+  /** Checks an input against the job's schema. */
+  validateInput(job: string, input: unknown): Promise<InputVerdict>;
+};
+
+export type InputVerdict = { readonly valid: true } | { readonly valid: false; readonly violations: readonly string[] };
+
+/** Public between releases: `version` grows when its shape changes, and an office waits on one that it does not know. */
+export type ParkRequest = {
+  readonly version: 1;
+  readonly policy: DeadLetterPolicy;
+  readonly death: Death;
+};
+
+export type ParkResult = { readonly letterId: string };
+
+/** The argument of the internal signal `died`. Public between releases, as above. */
+export type Died = {
+  readonly version: 1;
+  readonly letterId: string;
+  /** Deaths of the letter with this one. */
+  readonly deaths: number;
+  readonly death: LastDeath;
+  /** The letter as the row has it, for whoever has to begin it anew. */
+  readonly letter: LetterState;
+};
+
+export type BeginRetry = {
+  readonly letterId: string;
+  readonly revision: number;
+  readonly event: LetterEvent;
+  /** A new input, to be kept in the row and run. */
+  readonly amendment?: Amendment;
+};
+
+/** A new input for a job, and the dead letter queue whose policy says how it is stored. */
+export type Amendment = { readonly input: unknown; readonly queue: string };
+
+export type Projection = {
+  readonly letterId: string;
+  readonly revision: number;
+  readonly events: readonly LetterEvent[];
+  readonly status?: Status;
+  readonly expiresAtMs?: number | null;
+  readonly retryAtMs?: number | null;
+  readonly retries?: number;
+  readonly expiryRetries?: number;
+  readonly retriedAtMs?: number;
+  readonly retentionMs?: number | "indefinite";
+  readonly amendment?: Amendment;
+  /** Closes the row, provided that it has no more deaths than the letter knows. */
+  readonly close?: { readonly deaths: number; readonly reason: string | null; readonly atMs: number };
+};
+
+/** `stale`: the row had this revision or a newer one. `dying`: it has a death that the letter has not heard of yet. */
+export type ProjectionResult = "written" | "stale" | "dying";
+
+export type DeathRecord = {
+  readonly letterId: string;
+  /** Of the job. */
+  readonly workflowId: string;
+  readonly queue: string;
+  readonly revision: number;
+  readonly runId: string;
+  /** What the run said, or how it ended where it could not say anything. */
+  readonly death: Death | { readonly ended: "terminated" | "timed_out" };
+  /** Whether the letter started the run itself: its input is then the row's. */
+  readonly ownRun: boolean;
+  readonly expiresAtMs: number | null;
+  readonly atMs: number;
+};
+
+export type RecordedDeath = { readonly deaths: number; readonly death: LastDeath };
+
+export type FollowRun = { readonly workflowId: string; readonly exceptRunId?: string };
+
+export type FollowedRun = {
+  readonly runId: string;
+  /** True: it is the run that was to be left out, so there is no other. */
+  readonly excepted: boolean;
+  readonly outcome: "completed" | "failed" | "cancelled" | "terminated" | "timed_out" | "gone";
+};

@@ -1,0 +1,91 @@
+import { needsPerson } from "./category.ts";
+import { formatDuration } from "./duration.ts";
+import { letterWorkflowId } from "./ids.ts";
+import type { LetterState } from "./letter-state.ts";
+import { isOpen } from "./status.ts";
+
+/**
+ * A letter in Markdown, for Temporal Web UI: what died, why, how often, when it expires, and the commands that act on it.
+ */
+export function letterDetails(letter: LetterState): string {
+  const { lastDeath: death } = letter;
+  const lines = [
+    `**${letter.job}** \`${letter.jobWorkflowId}\` — ${headline(letter)}`,
+    "",
+    `- **Died** ${timesOf(letter.deaths)}, last at ${at(death.atMs)}: ${reasonInWords[death.reason]}`,
+    `- **Error** \`${death.errorType}\`: ${oneLine(death.errorMessage)}`,
+    `- **Category** ${death.category}${needsPerson(death.category) ? " (needs a person)" : " (transient)"}`,
+    `- **Queue** ${letter.queue}`,
+    `- **Retries** ${letter.retries}${letter.retryRunId === undefined ? "" : `, last run \`${letter.retryRunId}\``}`,
+    ...(isOpen(letter.status) ? [`- **Expires** ${expiry(letter)}`] : []),
+    ...(isOpen(letter.status) ? ["", "Commands:", "", "```", ...commands(letter), "```"] : []),
+  ];
+  return lines.join("\n");
+}
+
+/** One line: what shows beside a letter in Temporal Web UI's list. */
+export function letterSummary(letter: Pick<LetterState, "job" | "lastDeath">): string {
+  const { category, errorType, errorMessage } = letter.lastDeath;
+  return `${letter.job} · ${category} · ${errorType}: ${oneLine(errorMessage)}`.slice(0, 200);
+}
+
+const reasonInWords = {
+  exhausted: "its attempts are used up",
+  non_retryable: "the error is not to be retried",
+  timed_out: "it ran out of time",
+  given_up: "the code gave up",
+  lost: "its run was terminated",
+  failed: "it failed",
+} as const;
+
+function headline(letter: LetterState): string {
+  switch (letter.status) {
+    case "parked":
+      if (letter.retryAtMs !== null) return `parked, to be retried at ${at(letter.retryAtMs)}`;
+      return letter.following ? "parked, waiting for a run of the same id that the app started" : "parked";
+    case "retrying":
+      return "a retry is running";
+    case "recovered":
+      return "recovered";
+    case "expired":
+      return "expired";
+    case "discarded":
+      return "discarded";
+    case "superseded":
+      return "superseded: the app's own run of the id succeeded";
+  }
+}
+
+function expiry(letter: LetterState): string {
+  if (letter.status === "retrying") return "the clock stands still while a retry runs";
+  if (letter.retryAtMs !== null) return "the clock stands still until the retry";
+  if (letter.expiresAtMs === null) return "never: it is held until somebody acts";
+  const then = letter.onExpire === "retry" && letter.expiryRetries < letter.maximumRetries ? ", then it is retried" : "";
+  const retention = letter.retentionMs === "indefinite" ? "" : ` (retention ${formatDuration(letter.retentionMs)})`;
+  return at(letter.expiresAtMs) + retention + then;
+}
+
+function commands(letter: LetterState): string[] {
+  const id = letterWorkflowId(letter.jobWorkflowId);
+  const signal = (name: string, input: string) =>
+    `temporal workflow signal --workflow-id '${id}' --name ${name} --input '${input}'`;
+  return [
+    `dlo show ${letter.letterId}`,
+    `dlo retry ${letter.letterId}`,
+    signal("retry", '{"by":"you","reason":"…"}'),
+    signal("extend", '{"retention":"60 days","by":"you"}'),
+    signal("discard", '{"by":"you","reason":"…"}'),
+  ];
+}
+
+function timesOf(deaths: number): string {
+  return deaths === 1 ? "once" : `${deaths} times`;
+}
+
+function at(ms: number): string {
+  return `${new Date(ms).toISOString().replace("T", " ").slice(0, 19)} UTC`;
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ").slice(0, 300);
+}

@@ -1,0 +1,69 @@
+import type { Category } from "./category.ts";
+import type { Command } from "./command.ts";
+import type { Reason } from "./reason.ts";
+import type { Status } from "./status.ts";
+
+/**
+ * All that a letter's workflow knows: its argument, what it hands to itself when it continues as new, and the answer of
+ * its query `state` and of its updates. What is large (payload, errors) is in the row.
+ */
+export type LetterState = {
+  readonly version: 1;
+  readonly letterId: string;
+  readonly jobWorkflowId: string;
+  /** The job's workflow type, which is its name. */
+  readonly job: string;
+  /** Where the job's runs are started. */
+  readonly taskQueue: string;
+  readonly queue: string;
+  readonly status: Status;
+  /** Grows with each projection; the row takes only what is newer than itself. */
+  readonly revision: number;
+  readonly deaths: number;
+  /** Runs that a retry started. */
+  readonly retries: number;
+  /** Those of them that the end of the retention started. */
+  readonly expiryRetries: number;
+  readonly retentionMs: number | "indefinite";
+  readonly onExpire: "expire" | "retry";
+  readonly maximumRetries: number;
+  /** When it expires unless somebody acts. Null: never, or the clock stands still (a retry runs or is set for later). */
+  readonly expiresAtMs: number | null;
+  /** When a retry that was put off is due. */
+  readonly retryAtMs: number | null;
+  /** Who asked for that retry. */
+  readonly pendingRetry?: { readonly by?: string; readonly reason?: string; readonly requestId?: string };
+  readonly lastDeath: LastDeath;
+  /** The run of the current or last retry. */
+  readonly retryRunId?: string;
+  /** Set while the letter waits for a run of its id that it did not start. */
+  readonly following?: { readonly exceptRunId?: string };
+  /** Commands that came while a retry ran and wait for its outcome. */
+  readonly kept: readonly Command[];
+  /** Request ids that were carried out, oldest first, at most 500. */
+  readonly requestIds: readonly string[];
+};
+
+/** The latest death, as far as a letter shows it. */
+export type LastDeath = {
+  readonly runId: string;
+  readonly atMs: number;
+  readonly reason: Reason;
+  readonly category: Category;
+  readonly errorType: string;
+  /** At most 500 characters. */
+  readonly errorMessage: string;
+};
+
+const keptRequestIds = 500;
+
+/** Remembers a request id as carried out. */
+export function rememberRequest(state: LetterState, requestId: string | undefined): readonly string[] {
+  if (requestId === undefined || state.requestIds.includes(requestId)) return state.requestIds;
+  return [...state.requestIds, requestId].slice(-keptRequestIds);
+}
+
+/** When a letter that is parked now expires. */
+export function expiryFrom(nowMs: number, retentionMs: number | "indefinite"): number | null {
+  return retentionMs === "indefinite" ? null : nowMs + retentionMs;
+}

@@ -1,0 +1,59 @@
+import type { Command, CommandName } from "./command.ts";
+import { commandFields, signatureFields } from "./command.ts";
+import { parseRetention } from "./contract.ts";
+import { parseDuration } from "./duration.ts";
+import { officeErrorOf } from "./office-error.ts";
+import { unknownWord } from "./suggest.ts";
+
+/**
+ * Checks the shape of a command at the door: the client's, a plain signal's, an update's.
+ *
+ * @throws {OfficeError} `USAGE` with the field, what it is, and what it should be
+ */
+export function readCommand(name: CommandName, given: unknown): Command {
+  const fields: Record<string, unknown> = given === undefined || given === null ? {} : asObject(name, given);
+  const known: readonly string[] = [...commandFields[name], ...signatureFields];
+  for (const key of Object.keys(fields)) if (!known.includes(key)) throw usage(name, unknownWord("field", key, known));
+  for (const key of signatureFields)
+    if (fields[key] !== undefined && typeof fields[key] !== "string")
+      throw usage(name, `${key} must be a text, got ${JSON.stringify(fields[key])}`);
+  if (fields["unchecked"] !== undefined && typeof fields["unchecked"] !== "boolean")
+    throw usage(name, "unchecked must be true or false");
+  const command = { name, ...fields } as Command;
+  switch (command.name) {
+    case "retry":
+      if (command.after !== undefined) asUsage(name, () => parseDuration(command.after, "after", { minimumMs: 0 }));
+      break;
+    case "amend":
+      if (command.input === undefined) throw usage(name, "input is missing: give the job's new input");
+      break;
+    case "extend":
+      asUsage(name, () => parseRetention(command.retention, "retention"));
+      break;
+    case "note":
+      if (typeof command.text !== "string" || command.text.trim() === "") throw usage(name, "text must be a text");
+      break;
+    case "expire":
+    case "discard":
+      break;
+  }
+  return command;
+}
+
+function asObject(name: CommandName, given: unknown): Record<string, unknown> {
+  if (typeof given !== "object" || Array.isArray(given))
+    throw usage(name, `expected an object such as {"by":"ann","reason":"…"}, got ${JSON.stringify(given)}`);
+  return given as Record<string, unknown>;
+}
+
+function asUsage(name: CommandName, check: () => unknown): void {
+  try {
+    check();
+  } catch (error) {
+    throw usage(name, error instanceof Error ? error.message : String(error));
+  }
+}
+
+function usage(name: CommandName, problem: string) {
+  return officeErrorOf("USAGE", `The command "${name}" cannot be read: ${problem}`);
+}

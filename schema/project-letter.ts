@@ -1,0 +1,91 @@
+import { strict as assert } from "node:assert";
+import { and, eq, isNull, lt, sql } from "drizzle-orm";
+import type { Projection, ProjectionResult } from "../model/letter-activities.ts";
+import { letterNotFound } from "../model/office-error.ts";
+import { isOpen } from "../model/status.ts";
+import { appendEvents } from "./append-events.ts";
+import { cleanRow } from "./clean-row.ts";
+import type { Db } from "./database.ts";
+import { farthestMs, momentAt, momentOrNull, spanOrNull } from "./moments.ts";
+import type { NewPayload } from "./run-input.ts";
+import { amendedColumns } from "./run-input.ts";
+import { deadLetters } from "./tables.ts";
+import { translatingErrors } from "./translate-error.ts";
+
+/** What a letter's workflow says of itself, with its amendment as the tables keep it. */
+export type RowProjection = Omit<Projection, "amendment"> & { readonly amendment?: NewPayload };
+
+/**
+ * Brings a letter's row to what its workflow says, and writes its events, in one statement; or neither.
+ *
+ * The row takes only a newer revision than its own, and closes only if it has no death that the letter doesn't know. A
+ * closed row takes nothing more: `stale`.
+ *
+ * @throws {OfficeError} `LETTER_NOT_FOUND`
+ */
+export async function projectLetter(db: Db, projection: RowProjection): Promise<ProjectionResult> {
+  const { letterId, revision, close } = projection;
+  return await translatingErrors(db, async () => {
+    const letter = db.$with("letter").as(
+      db
+        .update(deadLetters)
+        .set({ revision, ...projectedColumns(projection) })
+        .where(
+          and(
+            eq(deadLetters.id, letterId),
+            lt(deadLetters.revision, revision),
+            isNull(deadLetters.closedAt),
+            close && eq(deadLetters.deaths, close.deaths),
+          ),
+        )
+        .returning({ id: deadLetters.id, namespace: deadLetters.namespace, workflowId: deadLetters.workflowId }),
+    );
+    const written = await db.with(letter, ...appendEvents(db, projection.events, revision)).select().from(letter);
+    return written.length > 0 ? "written" : await whyNot(db, projection);
+  });
+}
+
+function projectedColumns(projection: RowProjection) {
+  const { status, expiresAtMs, retryAtMs, retries, retriedAtMs, retentionMs, amendment, close } = projection;
+  assert((status !== undefined && !isOpen(status)) === (close !== undefined), `closing, but with status ${status}`);
+  return {
+    ...(status === undefined ? {} : { status }),
+    ...clocks(projection),
+    ...(retries === undefined ? {} : { retries }),
+    ...(retriedAtMs === undefined ? {} : { retriedAt: momentAt(retriedAtMs) }),
+    ...(retentionMs === undefined ? {} : { retentionMs: spanOrNull(retentionMs) }),
+    ...amendedColumns(amendment),
+    ...(close === undefined ? {} : closingColumns(close)),
+  };
+}
+
+/** Only a parked letter has a clock, and only one: it waits to expire, or for its retry. */
+function clocks({ status, expiresAtMs, retryAtMs }: RowProjection) {
+  if (status !== undefined && status !== "parked") return { expiresAt: null, retryAt: null };
+  if (typeof retryAtMs === "number") return { expiresAt: null, retryAt: momentAt(retryAtMs) };
+  return {
+    ...(expiresAtMs === undefined ? {} : { expiresAt: momentOrNull(expiresAtMs) }),
+    ...(retryAtMs === undefined ? {} : { retryAt: null }),
+  };
+}
+
+function closingColumns({ atMs, reason }: NonNullable<RowProjection["close"]>) {
+  const closedAt = momentAt(atMs);
+  // A keep time of thousands of years would leave the range of ISO 8601, and of timestamptz.
+  const keepUntil = sql`to_timestamp(least(${closedAt.getTime()}::bigint + ${deadLetters.keepForMs}, ${farthestMs}::bigint) / 1000.0)`;
+  return {
+    closedAt,
+    ...cleanRow({ closeReason: reason }),
+    keepUntil: sql`case when ${deadLetters.keepForMs} is null then null else ${keepUntil} end`,
+  };
+}
+
+async function whyNot(db: Db, { letterId, revision, close }: RowProjection): Promise<ProjectionResult> {
+  const [found] = await db
+    .select({ revision: deadLetters.revision, deaths: deadLetters.deaths, closedAt: deadLetters.closedAt })
+    .from(deadLetters)
+    .where(eq(deadLetters.id, letterId));
+  if (found === undefined) throw letterNotFound(letterId);
+  const dying = found.closedAt === null && found.revision < revision && close !== undefined && found.deaths !== close.deaths;
+  return dying ? "dying" : "stale";
+}

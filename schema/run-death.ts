@@ -1,0 +1,23 @@
+import type { Category } from "../model/category.ts";
+import type { ErrorRecord } from "../model/error-record.ts";
+import type { AttemptEntry, CauseRef } from "../model/ledger.ts";
+import type { Reason } from "../model/reason.ts";
+
+/** One end of one run, as far as the tables keep it. */
+export type RunDeath = {
+  readonly namespace: string;
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly reason: Reason;
+  readonly category: Category;
+  readonly error: ErrorRecord;
+  readonly cause: CauseRef;
+  /** The attempts that are known one by one, in order. */
+  readonly attempts: readonly AttemptEntry[];
+  /** Attempts in all; interrupted ones don't count. */
+  readonly attemptCount: number;
+  readonly startedAtMs?: number;
+  readonly diedAtMs: number;
+  readonly buildId?: string;
+  readonly workerIdentity?: string;
+};

@@ -1,0 +1,119 @@
+import { DrizzleQueryError } from "drizzle-orm";
+import { databaseUnreachable, OfficeError } from "../model/office-error.ts";
+import type { Db } from "./database.ts";
+
+/** What Postgres answered to one of our statements, without a word of what was in it. */
+export class DatabaseError extends Error {
+  override readonly name = "DatabaseError";
+  readonly code = "DATABASE_ERROR";
+  readonly details: { readonly sqlState?: string; readonly constraint?: string };
+
+  constructor(message: string, details: DatabaseError["details"]) {
+    super(message);
+    this.details = details;
+  }
+}
+
+/** Runs queries; what goes wrong with them comes out translated. */
+export async function translatingErrors<Result>(db: Db, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw translateError(error, targetOf(db));
+  }
+}
+
+/**
+ * The error of a query, fit to leave this folder: drizzle's message has the parameters in it, and Postgres's own message,
+ * detail and `where` quote values. They would end up in Temporal's history and in logs, so the SQLSTATE and the
+ * constraint's name are all that is left of them.
+ *
+ * What is not of the database (an assertion, an error of ours) is returned as it is.
+ *
+ * @param target where the database is, without credentials
+ */
+export function translateError(error: unknown, target: string): unknown {
+  if (error instanceof OfficeError || error instanceof DatabaseError) return error;
+  const cause = driverError(error);
+  const code = textOf(cause, "code");
+  if (code !== undefined && code in unreachable) return databaseUnreachable(target, unreachable[code]!);
+  if (code !== undefined && (code in refusing || code.startsWith("08")))
+    return databaseUnreachable(target, refusing[code] ?? `the connection broke (${code})`);
+  if (textOf(cause, "name") === "PostgresError") return refusedStatement(code, textOf(cause, "constraint_name"));
+  if (error instanceof DrizzleQueryError)
+    return new DatabaseError(`A statement could not be sent to Postgres (${textOf(cause, "name") ?? "unknown error"})`, {});
+  return error;
+}
+
+/** The constraint that a query's error says was violated. */
+export function violatedConstraint(error: unknown): string | undefined {
+  return textOf(driverError(error), "constraint_name");
+}
+
+/** The column that a query's error says must have a value. */
+export function missesColumn(error: unknown): string | undefined {
+  const cause = driverError(error);
+  return textOf(cause, "code") === "23502" ? textOf(cause, "column_name") : undefined;
+}
+
+/** Where a database is, for people: host, port and name, without credentials. */
+export function describeTarget(url: string): string {
+  const { hostname, port, pathname } = new URL(url);
+  return `${hostname}:${port || 5432}${pathname}`;
+}
+
+const unreachable: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "the connection is refused",
+  ECONNRESET: "the connection was reset",
+  EPIPE: "the connection broke",
+  ENOTFOUND: "its host is unknown",
+  EAI_AGAIN: "its host's name cannot be looked up now",
+  EHOSTUNREACH: "there is no way to its host",
+  ENETUNREACH: "there is no way to its network",
+  ETIMEDOUT: "it does not answer",
+  ENOENT: "its socket does not exist",
+  CONNECT_TIMEOUT: "it does not answer",
+  CONNECTION_CLOSED: "the connection was closed",
+  CONNECTION_DESTROYED: "the connection was closed",
+  CONNECTION_ENDED: "the connection was closed",
+};
+
+// Appendix A of Postgres's manual: class 08, operator intervention, insufficient resources, invalid authorization.
+const refusing: Readonly<Record<string, string>> = {
+  "57P01": "it is shutting down",
+  "57P02": "it has crashed",
+  "57P03": "it is starting up, or does not take connections now",
+  "53300": "it has no connection left to give",
+  "28000": "it does not let this user in",
+  "28P01": "the password is wrong",
+  "3D000": "it has no database of that name",
+};
+
+function refusedStatement(sqlState: string | undefined, constraint: string | undefined): DatabaseError {
+  const where = constraint === undefined ? "" : `, constraint ${constraint}`;
+  return new DatabaseError(
+    `Postgres refused a statement: SQLSTATE ${sqlState}${where}. Its log has the rest`,
+    withoutUndefined({ sqlState, constraint }),
+  );
+}
+
+/** What the driver threw, from below drizzle's wrapping. Several addresses of a host give an AggregateError. */
+function driverError(error: unknown): unknown {
+  const inner = error instanceof DrizzleQueryError ? error.cause : error;
+  return inner instanceof AggregateError ? (inner.errors[0] as unknown) : inner;
+}
+
+/** Where a database is, as far as its client says. */
+export function targetOf(db: Db): string {
+  const options = (db as { $client?: { options?: { host: string[]; port: number[]; database: string } } }).$client?.options;
+  return options === undefined ? "its address" : `${options.host[0]}:${options.port[0]}/${options.database}`;
+}
+
+function textOf(value: unknown, key: string): string | undefined {
+  const found = typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined;
+  return typeof found === "string" ? found : undefined;
+}
+
+function withoutUndefined<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as never;
+}

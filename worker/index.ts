@@ -1,0 +1,8 @@
+/**
+ * Workers: of jobs, which need no database, and offices, which own it.
+ *
+ * @module
+ */
+export { runWorker, type RunWorkerOptions } from "./job-worker.ts";
+export { runOffice, type RunOfficeOptions } from "./office-worker.ts";
+export type { RunningWorker } from "./running-worker.ts";

@@ -1,0 +1,112 @@
+import { hostname } from "node:os";
+import { NativeConnection, Worker, type WorkerOptions } from "@temporalio/worker";
+import { findTarget, type TargetOptions } from "../connect/target.ts";
+import { type Config, defineConfig, refuseForeignKeys, type SharedConfig, type WorkerConfig } from "../model/config.ts";
+import { parseDuration } from "../model/duration.ts";
+import type { HandledJob } from "../model/job.ts";
+import { configInvalid } from "../model/office-error.ts";
+import { jobDefaults, resolveContract } from "../model/resolve-contract.ts";
+import { attemptOf } from "./attempt.ts";
+import { codecsOf } from "./codecs.ts";
+import { inputChecker } from "./input-checker.ts";
+import { refuseUnknownOptions } from "./options.ts";
+import { connectNative } from "./native-connection.ts";
+import { type RunningWorker, runUntilStopped } from "./running-worker.ts";
+import { bundleEntry, jobEntry } from "./workflow-bundle.ts";
+
+export type RunWorkerOptions = WorkerConfig &
+  Pick<SharedConfig, "codec"> &
+  TargetOptions & {
+    readonly jobs: readonly HandledJob[];
+    /** An own connection, in place of the one that the options find. It is not closed. */
+    readonly connection?: NativeConnection;
+    /** More of Temporal's own worker options; they win over what the jobs need. */
+    readonly worker?: Partial<Omit<WorkerOptions, "taskQueue" | "workflowsPath" | "workflowBundle" | "activities">>;
+  };
+
+/**
+ * Runs jobs: one Temporal worker for each task queue that they name. Needs no database.
+ *
+ * Resolves once the workers poll. `stop()` finishes or hands back what runs; `done` settles when all have ended.
+ *
+ * @throws {OfficeError} `CONFIG_INVALID` for unknown keys and those that an office reads, `TEMPORAL_UNREACHABLE`
+ */
+export async function runWorker(options: RunWorkerOptions): Promise<RunningWorker> {
+  const { jobs, activities, classifier, shutdownGraceTime, codec, connection, worker } = options;
+  refuseForeignKeys(options as Config, "worker");
+  refuseUnknownOptions(options, workerOptions, "worker");
+  defineConfig({ jobs });
+  if (jobs.length === 0) throw configInvalid("jobs", "it is empty; a worker needs at least one job with its handler");
+
+  const { temporal } = findTarget(options);
+  const own = connection === undefined ? await connectNative(temporal) : undefined;
+  const identity = worker?.identity ?? `${process.pid}@${hostname()}`;
+  const buildId = worker?.workerDeploymentOptions?.version.buildId ?? worker?.buildId;
+  try {
+    const workers: Worker[] = [];
+    for (const [taskQueue, queued] of byTaskQueue(jobs)) {
+      const bundle = await bundleEntry(entryOf(queued, options));
+      workers.push(
+        await Worker.create({
+          ...workerDefaults,
+          ...(shutdownGraceTime === undefined ? {} : { shutdownGraceTime: parseDuration(shutdownGraceTime, "shutdownGraceTime", { minimumMs: 0 }) }),
+          identity,
+          namespace: temporal.namespace,
+          ...(codec === undefined ? {} : { dataConverter: { payloadCodecs: codecsOf(codec) } }),
+          ...worker,
+          connection: own ?? connection!,
+          taskQueue,
+          workflowBundle: bundle,
+          activities: { ...activities, ...jobActivities(queued, { identity, buildId, classifier }) },
+        }),
+      );
+    }
+    return runUntilStopped(workers, async () => await own?.close());
+  } catch (error) {
+    await own?.close();
+    throw error;
+  }
+}
+
+const workerOptions = ["jobs", "workflowsPath", "activities", "classifier", "shutdownGraceTime", "codec", "connection", "worker"];
+
+/** The activities of jobs: each under its job's name, and the check of their inputs. */
+export function jobActivities(
+  jobs: readonly HandledJob[],
+  settings: { identity: string; buildId: string | undefined; classifier: WorkerConfig["classifier"] | undefined },
+): Record<string, (...args: any[]) => Promise<unknown>> {
+  const attemptSettings = {
+    identity: settings.identity,
+    ...(settings.buildId === undefined ? {} : { buildId: settings.buildId }),
+    ...(settings.classifier === undefined ? {} : { classifier: settings.classifier }),
+  };
+  return {
+    ...Object.fromEntries(jobs.map((handled) => [handled.job.name, attemptOf(handled, attemptSettings)])),
+    ...inputChecker(jobs),
+  };
+}
+
+/** What job workers need of Temporal: a ledger that is no more than two seconds old when a worker is killed. */
+export const workerDefaults = {
+  defaultHeartbeatThrottleInterval: "1 second",
+  maxHeartbeatThrottleInterval: "2 seconds",
+  shutdownGraceTime: 0,
+} as const satisfies Partial<WorkerOptions>;
+
+function entryOf(jobs: readonly HandledJob[], { workflowsPath, worker }: RunWorkerOptions): string {
+  const defaults = jobDefaults(process.env);
+  return jobEntry({
+    contracts: jobs.map(({ job }) => resolveContract(job.contract, defaults)),
+    versioned: worker?.workerDeploymentOptions?.useWorkerVersioning === true,
+    ...(workflowsPath === undefined ? {} : { workflowsPath: String(workflowsPath) }),
+  });
+}
+
+function byTaskQueue(jobs: readonly HandledJob[]): Map<string, HandledJob[]> {
+  const queues = new Map<string, HandledJob[]>();
+  for (const handled of jobs) {
+    const { taskQueue } = handled.job.contract;
+    queues.set(taskQueue, [...(queues.get(taskQueue) ?? []), handled]);
+  }
+  return queues;
+}

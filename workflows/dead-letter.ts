@@ -1,0 +1,485 @@
+import {
+  allHandlersFinished,
+  ApplicationFailure,
+  CancelledFailure,
+  ChildWorkflowFailure,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+  startChild,
+  TerminatedFailure,
+  TimeoutFailure,
+  upsertSearchAttributes,
+  workflowInfo,
+} from "@temporalio/workflow";
+import { RawValue, WorkflowExecutionAlreadyStartedError } from "@temporalio/common";
+import { type Command, type CommandName, commandNames } from "../model/command.ts";
+import { parseRetention } from "../model/contract.ts";
+import { type Death, diedType } from "../model/death.ts";
+import { parseDuration } from "../model/duration.ts";
+import { type EventType, type LetterEvent, officeActor } from "../model/event.ts";
+import type { DeathRecord, Died, FollowedRun, Projection, ProjectionResult } from "../model/letter-activities.ts";
+import { letterDetails } from "../model/letter-details.ts";
+import { expiryFrom, type LetterState, rememberRequest } from "../model/letter-state.ts";
+import { runMemoKey } from "../model/run-memo.ts";
+import { type SearchAttribute, searchAttributes } from "../model/search-attributes.ts";
+import { type ClosedStatus, isOpen } from "../model/status.ts";
+import { unpackSeed } from "../model/run-seed.ts";
+import { readCommand } from "../model/read-command.ts";
+import { createAlarm } from "./alarm.ts";
+import { refusal, usageFailure } from "./letter-rules.ts";
+import { jobWorker, office, refusalOf } from "./office-calls.ts";
+import { readForeignDeath } from "./read-death.ts";
+
+/*
+ * The workflow is the truth, the row its projection. State machine: model/status.ts.
+ *
+ * - Handlers check a command and put it into the inbox; one loop carries out, one thing at a time.
+ * - Each projection carries a revision, and the row takes only a newer one: what a crash repeats changes nothing.
+ * - `retrying` is projected in the task that "child started" brings, so it is never shown before the run exists.
+ * - A closing write names the deaths that the letter knows. If the row has more, a `died` signal is on its way: the
+ *   letter stays open and hears it.
+ * - While a retry runs the letter cannot close, and it cannot continue as new: it would lose its child.
+ */
+
+export const stateQuery = defineQuery<LetterState>("state");
+export const diedSignal = defineSignal<[Died]>("died");
+
+type Item =
+  | { readonly kind: "command"; readonly command: Command; readonly settle: Settle }
+  | { readonly kind: "refused"; readonly name: CommandName; readonly given: unknown; readonly why: string }
+  | { readonly kind: "died"; readonly died: Died }
+  | { readonly kind: "retryEnded"; readonly outcome: Outcome }
+  | { readonly kind: "followed"; readonly run: FollowedRun };
+
+type Settle = { readonly resolve: () => void; readonly reject: (why: ApplicationFailure) => void };
+
+type Outcome = { readonly runId: string; readonly failure?: unknown };
+
+/** Parks one dead job until a command, its retention, or its own recovery closes it. */
+export async function deadLetter(initial: LetterState): Promise<LetterState> {
+  let state = initial;
+  const inbox: Item[] = [];
+  const alarm = createAlarm();
+  /** The next letter of the same job id, where one was begun while this one was closing. */
+  let successor: LetterState | undefined;
+
+  setHandler(stateQuery, () => state);
+  setHandler(diedSignal, (died) => void inbox.push({ kind: "died", died }));
+  for (const name of commandNames) {
+    setHandler(defineUpdate<LetterState, [unknown]>(name), (given) => ask(name, given), {
+      validator: (given) => {
+        const why = refusal(state, readOrFail(name, given));
+        if (why !== undefined) throw why;
+      },
+    });
+    setHandler(defineSignal<[unknown]>(name), async (given) => {
+      try {
+        await ask(name, given);
+      } catch (error) {
+        // Nobody waits for a signal's answer, so the letter's story holds it.
+        if (!(error instanceof ApplicationFailure)) throw error;
+        inbox.push({ kind: "refused", name, given, why: error.message });
+      }
+    });
+  }
+
+  if (state.status === "retrying") {
+    // Begun anew, since somebody terminated the letter while its retry ran: that run is no child of this one.
+    await park([]);
+    state = { ...state, following: {} };
+  }
+  if (state.following !== undefined) follow(state.following);
+  while (isOpen(state.status)) {
+    setCurrentDetails(letterDetails(state));
+    alarm.set(state.status === "parked" ? (state.retryAtMs ?? state.expiresAtMs) : null);
+    await condition(() => inbox.length > 0 || alarm.rang());
+    const item = inbox.shift();
+    if (item === undefined) await ring();
+    else await take(item);
+    const rests = state.status === "parked" && inbox.length === 0 && allHandlersFinished();
+    if (rests && workflowInfo().continueAsNewSuggested) await continueAsNew<typeof deadLetter>(state);
+  }
+  setCurrentDetails(letterDetails(state));
+  await answerTheRest();
+  if (successor !== undefined) await continueAsNew<typeof deadLetter>(successor);
+  return state;
+
+  /** What a signal and an update of one name do alike. Resolves when the command has been carried out. */
+  async function ask(name: CommandName, given: unknown): Promise<LetterState> {
+    const command = readOrFail(name, given);
+    if (isDone(command)) return state;
+    await checkInput(command);
+    await new Promise<void>((resolve, reject) => inbox.push({ kind: "command", command, settle: { resolve, reject } }));
+    return state;
+  }
+
+  function isDone({ requestId }: Command): boolean {
+    return requestId !== undefined && state.requestIds.includes(requestId);
+  }
+
+  /** A new input is checked by the job's own worker, which has the schema. */
+  async function checkInput(command: Command): Promise<void> {
+    if (command.name !== "retry" && command.name !== "amend") return;
+    if (command.input === undefined || command.unchecked === true) return;
+    let verdict;
+    try {
+      verdict = await jobWorker(state.taskQueue).validateInput(state.job, command.input);
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      throw ApplicationFailure.nonRetryable(
+        `No worker on task queue "${state.taskQueue}" could check the new input within 10 seconds. Start one, or say unchecked: true to take it as it is`,
+        "NO_WORKER",
+      );
+    }
+    if (!verdict.valid)
+      throw ApplicationFailure.nonRetryable(`The new input is not valid for ${state.job}: ${verdict.violations.join("; ")}`, "INPUT_INVALID");
+  }
+
+  async function take(item: Item): Promise<void> {
+    switch (item.kind) {
+      case "command":
+        return await carryOut(item.command, item.settle);
+      case "refused":
+        return void (await project({}, [refusedEvent(item)]));
+      case "died":
+        return await hearDeath(item.died);
+      case "retryEnded":
+        return await endRetry(item.outcome);
+      case "followed":
+        return await endFollowing(item.run);
+    }
+  }
+
+  async function carryOut(command: Command, { resolve, reject }: Settle): Promise<void> {
+    if (isDone(command)) return resolve();
+    // The state may have changed since the handler looked.
+    const why = refusal(state, command) ?? (await execute(command));
+    if (why === undefined) resolve();
+    else reject(why);
+  }
+
+  /** Returns why it could not be done, if it could not. */
+  async function execute(command: Command): Promise<ApplicationFailure | undefined> {
+    if (state.status === "retrying") {
+      // `refusal` lets through only what can wait for the outcome.
+      state = { ...state, kept: [...state.kept, command], requestIds: rememberRequest(state, command.requestId) };
+      return undefined;
+    }
+    const requestIds = rememberRequest(state, command.requestId);
+    switch (command.name) {
+      case "retry":
+        return command.after === undefined ? await retry(command) : await retryLater(command, command.after);
+      case "expire":
+        return mayRetryOnExpiry() ? await retry(command, true) : await close("expired", signed("expired", command), requestIds);
+      case "discard":
+        return await close("discarded", signed("discarded", command), requestIds);
+      case "amend": {
+        const data = command.unchecked ? { unchecked: true } : undefined;
+        await project({ requestIds }, [signed("amended", command, data)], amendmentOf(command));
+        return undefined;
+      }
+      case "extend": {
+        const retentionMs = parseRetention(command.retention, "retention");
+        // A retry that is set for later holds the clock; the new retention counts from the next parking.
+        const expiresAtMs = state.retryAtMs === null ? expiryFrom(Date.now(), retentionMs) : null;
+        const data = { retention: command.retention };
+        await project({ requestIds, retentionMs, expiresAtMs }, [signed("extended", command, data)], { retentionMs });
+        return undefined;
+      }
+      case "note":
+        await project({ requestIds }, [signed("noted", command, { text: command.text })]);
+        return undefined;
+    }
+  }
+
+  async function retryLater(
+    command: Extract<Command, { name: "retry" }>,
+    after: NonNullable<typeof command.after>,
+  ): Promise<ApplicationFailure | undefined> {
+    const retryAtMs = Date.now() + parseDuration(after, "after", { minimumMs: 0 });
+    const { by, reason, requestId } = command;
+    const change = {
+      retryAtMs,
+      expiresAtMs: null,
+      pendingRetry: { ...(by && { by }), ...(reason && { reason }), ...(requestId && { requestId }) },
+      requestIds: rememberRequest(state, requestId),
+    };
+    const event = signed("retry_asked", command, { after, ...(command.unchecked && { unchecked: true }) });
+    await project(change, [event], amendmentOf(command));
+    return undefined;
+  }
+
+  /** Starts the job again under its own id. The id is the lock: there is never a second run beside this one. */
+  async function retry(command: Command, onExpiry = false): Promise<ApplicationFailure | undefined> {
+    const revision = state.revision + 1;
+    const data = { ...(onExpiry && { onExpiry }), ...("unchecked" in command && command.unchecked && { unchecked: true }) };
+    const event = signed("retry_asked", command, Object.keys(data).length > 0 ? data : undefined);
+    let seed;
+    try {
+      seed = unpackSeed(await office.beginRetry({ letterId: state.letterId, revision, event, ...amendmentOf(command) }));
+    } catch (error) {
+      const why = refusalOf(error);
+      if (why === undefined) throw error;
+      return why;
+    }
+    const { pendingRetry: _, ...rest } = state;
+    const expiryRetries = state.expiryRetries + (onExpiry ? 1 : 0);
+    const requestIds = rememberRequest(state, command.requestId);
+    state = { ...rest, revision, expiryRetries, requestIds, retryAtMs: null };
+    const memo = { ...seed.memo, version: 1, retry: state.retries + 1, deaths: state.deaths };
+    let child;
+    try {
+      child = await startChild(state.job, {
+        workflowId: state.jobWorkflowId,
+        taskQueue: state.taskQueue,
+        args: seed.payloads.map(({ metadata, data }) => RawValue.fromPayload({ metadata: asBytes(metadata), data })),
+        memo: { [runMemoKey]: memo },
+        parentClosePolicy: "ABANDON",
+        workflowIdReusePolicy: "ALLOW_DUPLICATE_FAILED_ONLY",
+        staticSummary: `retry ${memo.retry} of ${state.job}`,
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      // The app holds the id: its run is under way, or has succeeded. Whichever it is, there must be no second one.
+      await park([{ type: "waiting", atMs: Date.now(), ...signatureOf(command) }], state.expiresAtMs);
+      if (state.following === undefined) follow({});
+      return undefined;
+    }
+    const runId = child.firstExecutionRunId;
+    child.result().then(
+      () => inbox.push({ kind: "retryEnded", outcome: { runId } }),
+      (failure: unknown) => inbox.push({ kind: "retryEnded", outcome: { runId, failure } }),
+    );
+    await project(
+      { status: "retrying", retries: state.retries + 1, retryRunId: runId, expiresAtMs: null },
+      [{ type: "retrying", atMs: Date.now(), runId, ...signatureOf(command) }],
+      { retriedAtMs: Date.now() },
+    );
+    return undefined;
+  }
+
+  async function endRetry({ runId, failure }: Outcome): Promise<void> {
+    if (failure === undefined) {
+      const why = await close("recovered", { type: "recovered", atMs: Date.now(), runId }, state.requestIds);
+      // It died anew, under the app's hand, after our run had succeeded: that death decides.
+      if (why !== undefined) await park([]);
+    } else {
+      const cause = failure instanceof ChildWorkflowFailure ? failure.cause : failure;
+      if (cause instanceof CancelledFailure) await park([{ type: "retry_cancelled", atMs: Date.now(), runId }]);
+      else if (cause instanceof TerminatedFailure) {
+        await recordDeath(runId, { ended: "terminated" }, true);
+        follow({ exceptRunId: runId });
+      } else if (cause instanceof TimeoutFailure) await recordDeath(runId, { ended: "timed_out" }, true);
+      else await recordDeath(runId, deathOf(cause), true);
+    }
+    if (!isOpen(state.status)) return;
+    const { kept } = state;
+    state = { ...state, kept: [] };
+    for (const command of kept) await execute(command);
+  }
+
+  async function recordDeath(runId: string, death: DeathRecord["death"], ownRun: boolean): Promise<void> {
+    const atMs = Date.now();
+    const revision = state.revision + 1;
+    const expiresAtMs = expiryFrom(atMs, state.retentionMs);
+    const { letterId, jobWorkflowId: workflowId, queue } = state;
+    const recorded = await office.recordDeath({ letterId, workflowId, queue, revision, runId, death, ownRun, expiresAtMs, atMs });
+    showDeath(recorded.death);
+    state = { ...state, revision, status: "parked", expiresAtMs, deaths: recorded.deaths, lastDeath: recorded.death };
+  }
+
+  async function hearDeath({ letterId, deaths, death, letter }: Died): Promise<void> {
+    if (letterId !== state.letterId) {
+      successor = letter;
+      // The row of this letter is gone or closed without it: only the new one has work left.
+      if (isOpen(state.status)) await continueAsNew<typeof deadLetter>(letter);
+      return;
+    }
+    if (deaths <= state.deaths) return;
+    showDeath(death);
+    state = { ...state, deaths, lastDeath: death };
+    if (state.status === "parked" && state.retryAtMs === null) await park([]);
+  }
+
+  /** Waits for the newest run of the id, which the letter did not start. */
+  function follow(following: NonNullable<LetterState["following"]>): void {
+    state = { ...state, following };
+    office.followRun({ workflowId: state.jobWorkflowId, ...following }).then(
+      (run) => inbox.push({ kind: "followed", run }),
+      (error: unknown) => {
+        if (!isCancellation(error)) throw error;
+      },
+    );
+  }
+
+  async function endFollowing(run: FollowedRun): Promise<void> {
+    const { following: _, ...rest } = state;
+    state = rest;
+    if (run.excepted || state.status !== "parked") return;
+    switch (run.outcome) {
+      case "completed":
+        // A death that the letter has not heard of is newer than this success: then it stays open.
+        await close("superseded", { type: "superseded", atMs: Date.now(), runId: run.runId }, state.requestIds);
+        return;
+      case "terminated":
+      case "timed_out":
+        return await recordDeath(run.runId, { ended: run.outcome }, false);
+      case "failed": // It has parked itself: its death comes by signal.
+      case "cancelled":
+      case "gone":
+        return;
+    }
+  }
+
+  async function ring(): Promise<void> {
+    if (state.retryAtMs !== null) {
+      const why = await retry({ name: "retry", ...state.pendingRetry });
+      if (why !== undefined) await park([{ type: "refused", atMs: Date.now(), by: officeActor, data: { why: why.message } }]);
+    } else if (mayRetryOnExpiry()) {
+      const why = await retry({ name: "retry", by: officeActor, reason: "its retention ended" }, true);
+      if (why !== undefined) await expire();
+    } else await expire();
+  }
+
+  async function expire(): Promise<void> {
+    const event: LetterEvent = { type: "expired", atMs: Date.now(), by: officeActor, reason: "its retention ended" };
+    const why = await close("expired", event, state.requestIds);
+    // A death is on its way, which begins a new retention.
+    if (why !== undefined) await condition(() => inbox.length > 0);
+  }
+
+  function mayRetryOnExpiry(): boolean {
+    return state.onExpire === "retry" && state.expiryRetries < state.maximumRetries;
+  }
+
+  /** Goes back to rest, with a new retention unless the old one is still running. */
+  async function park(events: readonly LetterEvent[], expiresAtMs: number | null = null): Promise<void> {
+    const nowMs = Date.now();
+    const runsOn = expiresAtMs !== null && expiresAtMs > nowMs;
+    await project(
+      { status: "parked", retryAtMs: null, expiresAtMs: runsOn ? expiresAtMs : expiryFrom(nowMs, state.retentionMs) },
+      events,
+    );
+  }
+
+  async function close(
+    status: ClosedStatus,
+    event: LetterEvent,
+    requestIds: LetterState["requestIds"],
+  ): Promise<ApplicationFailure | undefined> {
+    const atMs = Date.now();
+    const kept = state.kept.map((command) => afterClose(command, status));
+    const change = { status, requestIds, kept: [], expiresAtMs: null, retryAtMs: null };
+    const closing = { deaths: state.deaths, reason: event.reason ?? null, atMs };
+    const result = await project(change, [event, ...kept], { close: closing });
+    if (result === "dying")
+      return ApplicationFailure.nonRetryable(
+        "The job has just died once more and that death is being recorded. Look at it first, then ask again",
+        "LETTER_BUSY",
+      );
+    show(searchAttributes.status, status);
+    return undefined;
+  }
+
+  /** Tells the row. A state that the row refused never was. */
+  async function project(
+    change: Partial<LetterState>,
+    events: readonly LetterEvent[],
+    more: Partial<Projection> = {},
+  ): Promise<ProjectionResult> {
+    const next = { ...state, ...change, revision: state.revision + 1 };
+    const { letterId, revision, status, expiresAtMs, retryAtMs, retries, expiryRetries } = next;
+    const row = { status, expiresAtMs, retryAtMs, retries, expiryRetries };
+    const result = await office.project({ letterId, revision, events, ...row, ...more });
+    if (result !== "dying") state = next;
+    return result;
+  }
+
+  function amendmentOf(command: Command): Pick<Projection, "amendment"> {
+    if (!("input" in command) || command.input === undefined) return {};
+    return { amendment: { input: command.input, queue: state.queue } };
+  }
+
+  function showDeath(death: LetterState["lastDeath"]): void {
+    show(searchAttributes.category, death.category, state.lastDeath.category);
+    show(searchAttributes.errorType, death.errorType, state.lastDeath.errorType);
+  }
+
+  /** What came while the letter was closing still gets its answer. */
+  async function answerTheRest(): Promise<void> {
+    for (;;) {
+      const events: LetterEvent[] = [];
+      for (const item of inbox.splice(0)) {
+        if (item.kind === "died") await hearDeath(item.died);
+        else if (item.kind === "refused") events.push(refusedEvent(item));
+        else if (item.kind === "command" && item.command.name === "note") {
+          events.push(afterClose(item.command, state.status));
+          item.settle.resolve();
+        } else if (item.kind === "command") {
+          if (isDone(item.command)) item.settle.resolve();
+          else item.settle.reject(refusal(state, item.command)!);
+        }
+      }
+      if (events.length > 0) {
+        state = { ...state, revision: state.revision + 1 };
+        await office.project({ letterId: state.letterId, revision: state.revision, events });
+      }
+      await condition(allHandlersFinished);
+      if (inbox.length === 0) return;
+    }
+  }
+}
+
+function readOrFail(name: CommandName, given: unknown): Command {
+  try {
+    return readCommand(name, given);
+  } catch (error) {
+    throw usageFailure(error);
+  }
+}
+
+function deathOf(cause: unknown): Death {
+  if (cause instanceof ApplicationFailure && cause.type === diedType) return cause.details?.[0] as Death;
+  return readForeignDeath(cause);
+}
+
+function signatureOf({ by, reason, requestId }: Command): Pick<LetterEvent, "by" | "reason" | "requestId"> {
+  return { ...(by !== undefined && { by }), ...(reason !== undefined && { reason }), ...(requestId !== undefined && { requestId }) };
+}
+
+function signed(type: EventType, command: Command, data?: LetterEvent["data"]): LetterEvent {
+  return { type, atMs: Date.now(), ...signatureOf(command), ...(data === undefined ? {} : { data }) };
+}
+
+function refusedEvent({ name, given, why }: Extract<Item, { kind: "refused" }>): LetterEvent {
+  const { by, reason, requestId } = (typeof given === "object" && given !== null ? given : {}) as Record<string, unknown>;
+  const text = (value: unknown) => (typeof value === "string" ? value : undefined);
+  const event = { name, by: text(by), reason: text(reason), requestId: text(requestId) } as Command;
+  return signed("refused", event, { command: name, why });
+}
+
+/** What becomes of a command that waited for a retry which then closed the letter. */
+function afterClose(command: Command, status: LetterState["status"]): LetterEvent {
+  if (command.name === "note") return signed("noted", command, { text: command.text });
+  return signed("refused", command, { command: command.name, why: `the letter was closed meanwhile: ${status}` });
+}
+
+function asBytes(metadata: Readonly<Record<string, string>>): Record<string, Uint8Array> {
+  return Object.fromEntries(
+    Object.entries(metadata).map(([key, latin1]) => [key, Uint8Array.from(latin1, (char) => char.charCodeAt(0))]),
+  );
+}
+
+/** Changes a search attribute, if the letter has it: without registered attributes all works but the search. */
+function show(name: SearchAttribute, value: string, before?: string): void {
+  if (value === before) return;
+  const known = workflowInfo().typedSearchAttributes.getAll();
+  const pair = known.find(({ key }) => key.name === name);
+  if (pair !== undefined) upsertSearchAttributes([{ key: pair.key, value } as typeof pair]);
+}

@@ -1,0 +1,13 @@
+/**
+ * Workflow code of Dead Letter Office, for people who bundle workflows themselves:
+ *
+ * ```ts
+ * export * from "./my-workflows.ts";
+ * export default supervise(contractsOf([importMovie]));
+ * ```
+ *
+ * @module
+ */
+export { supervise } from "./job.ts";
+export { deadLetter } from "./dead-letter.ts";
+export { office } from "./office.ts";

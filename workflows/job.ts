@@ -1,0 +1,125 @@
+import {
+  type ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  isCancellation,
+  proxyActivities,
+  workflowInfo,
+} from "@temporalio/workflow";
+import type { ResolvedContract } from "../model/contract.ts";
+import { type Death, deadLetteredType, diedType } from "../model/death.ts";
+import { letterWorkflowId } from "../model/ids.ts";
+import { emptyLedger, type Ledger } from "../model/ledger.ts";
+import type { LetterActivities } from "../model/letter-activities.ts";
+import { readRunMemo, type RunMemo } from "../model/run-memo.ts";
+import { readDeath, reportOf } from "./read-death.ts";
+
+/**
+ * The one workflow of all jobs: the default export of a worker's bundle, which is called for every type that the bundle
+ * does not name. The contracts come with the bundle, so a start by the plain CLI, a Schedule or another SDK is
+ * supervised like any other.
+ *
+ * A job that succeeds has not one event more than a bare workflow around one activity.
+ */
+export function supervise(contracts: Readonly<Record<string, ResolvedContract>>) {
+  return async function job(...args: unknown[]): Promise<unknown> {
+    const { workflowType, memo } = workflowInfo();
+    const contract = contracts[workflowType];
+    if (contract === undefined)
+      // A plain error fails the task, not the workflow: a worker that knows the type takes over, and nothing is lost.
+      throw new Error(
+        `This worker knows no job or workflow "${workflowType}". It knows the jobs: ${Object.keys(contracts).join(", ") || "none"}`,
+      );
+    return await attemptAll(contract, args[0], readRunMemo(memo));
+  };
+}
+
+/** The second argument of a job's activity, beside its input. */
+export type AttemptContext = {
+  readonly memo: RunMemo;
+  /** Attempts of an earlier round, which a shutdown interrupted at its end. */
+  readonly carried?: Ledger;
+};
+
+async function attemptAll(contract: ResolvedContract, input: unknown, memo: RunMemo): Promise<unknown> {
+  let carried = emptyLedger;
+  let attempts = contract.activity.retry.maximumAttempts;
+  for (;;) {
+    try {
+      return await attempt(contract, attempts, input, memo, carried);
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      const ledger = reportOf(error)?.ledger ?? emptyLedger;
+      const interrupted = ledger.interrupted - carried.interrupted;
+      if (interrupted > 0 && (error as ActivityFailure).retryState === "MAXIMUM_ATTEMPTS_REACHED") {
+        // An interruption is no failure: as many attempts as were handed back are given again.
+        carried = ledger;
+        attempts = interrupted;
+        continue;
+      }
+      await die(contract, readDeath(error, { carried, startToCloseMs: contract.activity.startToCloseTimeoutMs }), error);
+    }
+  }
+}
+
+async function attempt(
+  contract: ResolvedContract,
+  maximumAttempts: number,
+  input: unknown,
+  memo: RunMemo,
+  carried: Ledger,
+): Promise<unknown> {
+  const { retry, ...timeouts } = contract.activity;
+  const activities = proxyActivities<Record<string, (...args: unknown[]) => Promise<unknown>>>({
+    startToCloseTimeout: timeouts.startToCloseTimeoutMs,
+    heartbeatTimeout: timeouts.heartbeatTimeoutMs,
+    ...(timeouts.scheduleToStartTimeoutMs === undefined ? {} : { scheduleToStartTimeout: timeouts.scheduleToStartTimeoutMs }),
+    ...(timeouts.scheduleToCloseTimeoutMs === undefined ? {} : { scheduleToCloseTimeout: timeouts.scheduleToCloseTimeoutMs }),
+    retry: {
+      // Temporal's 0 is "no limit"; the SDK asks for it by leaving it out.
+      ...(maximumAttempts === 0 ? {} : { maximumAttempts }),
+      ...(retry.initialIntervalMs === undefined ? {} : { initialInterval: retry.initialIntervalMs }),
+      ...(retry.maximumIntervalMs === undefined ? {} : { maximumInterval: retry.maximumIntervalMs }),
+      ...(retry.backoffCoefficient === undefined ? {} : { backoffCoefficient: retry.backoffCoefficient }),
+      ...(retry.nonRetryableErrorTypes === undefined ? {} : { nonRetryableErrorTypes: [...retry.nonRetryableErrorTypes] }),
+    },
+  });
+  const context: AttemptContext = { memo, ...(carried.total > 0 ? { carried } : {}) };
+  const isPlain = carried.total === 0 && Object.keys(memo).length === 0;
+  return await activities[contract.name]!(...(isPlain ? [input] : [input, context]));
+}
+
+/** Ends a run that died: never returns. */
+async function die(contract: ResolvedContract, death: Death, error: unknown): Promise<never> {
+  const { workflowId, parent } = workflowInfo();
+  // Without dead letters the job just fails, as a hand-written workflow would.
+  if (contract.deadLetter === false) throw error;
+  // A run that its letter started does not compensate: the letter is its parent and takes the death from this failure.
+  if (parent?.workflowId === letterWorkflowId(workflowId)) throw endOfRun(diedType, contract.name, death, [death]);
+  const policy = contract.deadLetter;
+  const office = proxyActivities<Pick<LetterActivities, "parkDeadLetter">>({
+    taskQueue: policy.office,
+    startToCloseTimeout: "30 seconds",
+    // While Postgres or the office is down the job waits here, and is seen to.
+    retry: { initialInterval: "1 second", backoffCoefficient: 2, maximumInterval: "30 seconds" },
+    summary: `${contract.name} died: ${death.reason}`,
+  });
+  const { letterId } = await CancellationScope.nonCancellable(() =>
+    office.parkDeadLetter({ version: 1, policy, death }),
+  );
+  throw endOfRun(deadLetteredType, contract.name, death, [{ letterId }], letterId);
+}
+
+function endOfRun(type: string, job: string, death: Death, details: unknown[], letterId?: string): ApplicationFailure {
+  const { error } = death;
+  const cause = ApplicationFailure.create({ type: error.type, message: error.message, nonRetryable: true });
+  cause.stack = error.stack ?? "";
+  const where = letterId === undefined ? "" : `; dead letter ${letterId}`;
+  return ApplicationFailure.create({
+    type,
+    message: `${job} died (${death.reason}) of ${error.type}: ${error.message.slice(0, 500)}${where}`,
+    nonRetryable: true,
+    details,
+    cause,
+  });
+}
