@@ -1,3 +1,5 @@
+import swc from "@swc/core/Visitor.js";
+
 /**
  * The import arrows: the folders are the architecture.
  *
@@ -9,11 +11,12 @@ const layout = [
   layer("workflows", "model", "Deterministic: declare an activity in model/, implement it in activities/."),
   layer("schema", "model", "Tables and the queries over them: take what a query needs as an argument."),
   layer("activities", "model schema", "Acts on the world: take clients and connections as the factory's arguments."),
-  layer("worker", "model workflows activities schema", "Runs the code: share types through model/."),
-  layer("client", "model schema workflows", "Loaded by apps that only start jobs: keep it light."),
-  layer("setup", "model schema", "Prepares servers that run: take the connection as an argument."),
-  layer("cli", "model client worker setup stack", "The dlo command: ask client/ for letters, not schema/."),
-  layer("testing", "model client worker setup stack", "For users' own tests: build it from what users have."),
+  layer("connect", "model stack", "Finds the servers, for all who need one: opening and using it is theirs."),
+  layer("worker", "model workflows activities schema connect", "Runs the code: share types through model/."),
+  layer("client", "model schema workflows connect", "Loaded by apps that only start jobs: keep it light."),
+  layer("setup", "model schema connect", "Prepares servers that run: let the caller start them."),
+  layer("cli", "model client worker connect setup stack", "The dlo command: ask client/ for letters, not schema/."),
+  layer("testing", "model client worker connect setup stack", "For users' own tests: build it from what users have."),
   layer("stack", "", "Embedded servers, knows nothing of letters: let the caller set them up."),
 ];
 
@@ -73,6 +76,8 @@ export default {
   },
 };
 
+knowUsing(swc.Visitor.prototype);
+
 /** The folder imports itself, the folders named, npm and Node, and no other folder of this repository. */
 function layer(folder, imports, advice) {
   const allowed = [folder, ...imports.split(" ").filter(Boolean)];
@@ -82,5 +87,15 @@ function layer(folder, imports, advice) {
     comment: `${folder}/ imports ${imports === "" ? "no other folder" : `only ${imports.replaceAll(" ", ", ")}`}. ${advice}`,
     from: { path: `^${folder}/`, pathNot: "[.]test[.]ts$" },
     to: { path: "^[^/]+/", pathNot: `^(${allowed.join("|")})/|(^|/)node_modules/`, dependencyTypes: ["local"] },
+  };
+}
+
+/** swc's visitor stops at `using`, which declares variables as const does. */
+function knowUsing(visitor) {
+  const { visitStatement } = visitor;
+  visitor.visitStatement = function visitStatementOrUsing(statement) {
+    if (statement.type !== "UsingDeclaration") return visitStatement.call(this, statement);
+    this.visitVariableDeclarators(statement.decls);
+    return statement;
   };
 }

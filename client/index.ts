@@ -5,5 +5,9 @@
  */
 export { connect, type ConnectOptions, type Dlo } from "./connect.ts";
 export type { JobRun } from "./job-run.ts";
-export type { LetterPage, Letters, PageOptions, WaitOptions } from "./letters.ts";
+export type { LetterPage, PageOptions } from "./letter-page.ts";
+export type { Letters, WaitOptions } from "./letters.ts";
+export type { LetterFilter } from "../schema/list-letters.ts";
+export type { LetterStory } from "../schema/letter-story.ts";
+export type { LetterRow } from "../schema/rows.ts";
 export { maximumInputBytes, type StartOptions } from "./start-job.ts";

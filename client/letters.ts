@@ -13,15 +13,16 @@ import type {
 } from "../model/command.ts";
 import { type Duration, formatDuration, parseDuration } from "../model/duration.ts";
 import { letterWorkflowId } from "../model/ids.ts";
-import { errorCodeOf, letterClosed, officeErrorOf, usage, waitTimeout } from "../model/office-error.ts";
+import { errorCodeOf, letterClosed, officeErrorOf, waitTimeout } from "../model/office-error.ts";
 import { readCommand } from "../model/read-command.ts";
 import { isOpen } from "../model/status.ts";
 import type { Db } from "../schema/database.ts";
 import { getLetter } from "../schema/get-letter.ts";
 import { type LetterStory, letterStory } from "../schema/letter-story.ts";
-import { type LetterFilter, listLetters } from "../schema/list-letters.ts";
+import type { LetterFilter } from "../schema/list-letters.ts";
 import { noteLetter } from "../schema/note-letter.ts";
 import type { LetterRow } from "../schema/rows.ts";
+import { type LetterPage, listPage, type PageOptions } from "./letter-page.ts";
 
 /** How long a command may wait for the office, and a retry for its outcome. */
 export type WaitOptions = {
@@ -34,19 +35,6 @@ export type WaitOptions = {
    * @throws {OfficeError} `WAIT_TIMEOUT` if it still runs after this long
    */
   readonly waitFor?: Duration;
-};
-
-export type PageOptions = {
-  /** @default 50 @maximum 1000 */
-  readonly limit?: number;
-  /** The `next` of the page before. */
-  readonly after?: string;
-};
-
-export type LetterPage = {
-  readonly letters: readonly LetterRow[];
-  /** Where the next page begins; absent on the last. It stays good while letters arrive. */
-  readonly next?: string;
 };
 
 /**
@@ -108,20 +96,6 @@ export function lettersOf({ temporal, database }: Needs): Letters {
     extend: async (id, given) => await command(id, "extend", given),
     note: async (id, given) => await command(id, "note", given),
   };
-}
-
-async function listPage(db: Db, filter: LetterFilter, { limit = 50, after }: PageOptions): Promise<LetterPage> {
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1000) throw usage(`limit must be a whole number from 1 to 1000, got ${limit}`);
-  const cursor = after === undefined ? {} : { after: readCursor(after) };
-  const letters = await listLetters(db, filter, { rows: limit, ...cursor });
-  const last = letters.at(-1);
-  return { letters, ...(letters.length < limit || last === undefined ? {} : { next: `${last.failedAt.getTime()}.${last.id}` }) };
-}
-
-function readCursor(text: string): { failedAt: Date; id: string } {
-  const [, ms, id] = /^(\d{1,15})\.([0-9a-f-]{36})$/.exec(text) ?? [];
-  if (ms === undefined || id === undefined) throw usage(`"${text}" is no place in the list: give the "next" of the page before`);
-  return { failedAt: new Date(Number(ms)), id };
 }
 
 /** How long the office may take for a command. A new input is checked by the job's worker within 10 seconds. */

@@ -31,6 +31,7 @@ export type Target = {
     readonly namespace: string;
     readonly connection: TemporalConnectionOptions;
     readonly from: string;
+    readonly namespaceFrom: string;
     /** Base URL of Temporal Web UI, where it is known. */
     readonly ui?: string;
   };
@@ -85,6 +86,13 @@ export function findTarget(options: TargetOptions = {}, env = process.env, cwd =
         ...(fromProfile.metadata === undefined ? {} : { metadata: fromProfile.metadata as Record<string, string> }),
       },
       from,
+      namespaceFrom: options.namespace
+        ? "option"
+        : profile.namespace
+          ? "Temporal's environment or profile"
+          : stack
+            ? "the stack that runs here"
+            : "Temporal's default",
       ...(stack === undefined ? {} : { ui: stack.temporal.ui }),
     },
     ...(database === undefined ? {} : { database }),

@@ -37,7 +37,10 @@ export function httpStatus({ properties }: ErrorCause): number | undefined {
 }
 
 function chainOf({ causes, ...error }: ErrorRecord): ErrorCause[] {
-  return [error, ...causes].flatMap((link) => [link, ...(link.errors ?? []).flatMap((member) => [member, ...member.causes])]);
+  return [error, ...causes].flatMap((link) => [
+    link,
+    ...(link.errors ?? []).flatMap((member) => [member, ...member.causes]),
+  ]);
 }
 
 function first(chain: readonly ErrorCause[], rule: (error: ErrorCause) => Category | undefined): Category | undefined {
@@ -100,13 +103,18 @@ const named: Readonly<Partial<Record<Category, string>>> = {
 };
 
 const table = new Map<string, Category>(
-  Object.entries(named).flatMap(([category, words]) => words.split(" ").map((word) => [word, category as Category] as const)),
+  Object.entries(named).flatMap(([category, words]) =>
+    words.split(" ").map((word) => [word, category as Category] as const),
+  ),
 );
 
 const patterns: readonly (readonly [RegExp, Category])[] = [
   [/^Throttl/, "rate_limit"],
   [/^AccessDenied|^ExpiredToken/, "auth"],
-  [/^ERR_(?:MODULE_NOT_FOUND|UNSUPPORTED_|INVALID_ARG_|INVALID_RETURN_|METHOD_NOT_IMPLEMENTED|OUT_OF_RANGE|MISSING_ARGS)/, "code"],
+  [
+    /^ERR_(?:MODULE_NOT_FOUND|UNSUPPORTED_|INVALID_ARG_|INVALID_RETURN_|METHOD_NOT_IMPLEMENTED|OUT_OF_RANGE|MISSING_ARGS)/,
+    "code",
+  ],
   [/^ERR_(?:SSL|TLS)_|^CERT_/, "auth"],
   [/^SQLITE_CONSTRAINT/, "data"],
   [/^P20\d\d$/, "data"],
@@ -134,7 +142,10 @@ function byPattern(text: string, rules: readonly (readonly [RegExp, Category])[]
 
 function isPostgres({ type, code = "", properties = {} }: ErrorCause): boolean {
   // Five capitals are also how EPIPE looks, so the code alone does not say it.
-  return /^[0-9A-Z]{5}$/.test(code) && (/^(?:Postgres|Database)Error$/.test(type) || "severity" in properties || /^\d/.test(code));
+  return (
+    /^[0-9A-Z]{5}$/.test(code) &&
+    (/^(?:Postgres|Database)Error$/.test(type) || "severity" in properties || /^\d/.test(code))
+  );
 }
 
 /** Postgres, by https://www.postgresql.org/docs/current/errcodes-appendix.html */
@@ -198,7 +209,9 @@ function byStatus(status: number): Category {
 function byProgrammingError({ type, message, stack = "" }: ErrorCause): Category | undefined {
   switch (type) {
     case "SyntaxError":
-      return /\bJSON\b/.test(message) || stack.includes("JSON.parse") || stack.includes("parseJSONFromBytes") ? "data" : "code";
+      return /\bJSON\b/.test(message) || stack.includes("JSON.parse") || stack.includes("parseJSONFromBytes")
+        ? "data"
+        : "code";
     case "TypeError":
       // What fetch throws whatever happened.
       return /^(?:fetch failed|Failed to fetch|terminated)$/.test(message) ? "network" : "code";
@@ -219,15 +232,30 @@ function byStatusInMessage({ message }: ErrorCause): Category | undefined {
 /** In the order in which they are asked: the telling ones first. */
 const words: readonly (readonly [RegExp, Category])[] = [
   [/rate.?limit|too many requests|throttl|quota exceeded/i, "rate_limit"],
-  [/time[d -]?out|deadline exceeded|took too long/i, "timeout"],
-  [/out of memory|no space left|disk (?:is )?full|too many open files|too many (?:connections|clients)|heap limit/i, "resource"],
+  [/timed?[ -]?out|deadline exceeded|took too long/i, "timeout"],
+  [
+    /out of memory|no space left|disk (?:is )?full|too many open files|too many (?:connections|clients)|heap limit/i,
+    "resource",
+  ],
   [/unauthori[sz]ed|unauthenticated|forbidden|(?:permission|access) denied|not (?:authori[sz]ed|permitted)/i, "auth"],
-  [/(?:invalid|expired|missing|bad|wrong) (?:credentials?|password|api.?key|(?:\w{1,20} )?token)|authentication (?:failed|required)/i, "auth"],
-  [/connection (?:was )?(?:refused|reset|closed|lost|terminated|ended)|socket hang up|other side closed|broken pipe/i, "network"],
+  [
+    /(?:invalid|expired|missing|bad|wrong) (?:credentials?|password|api.?key|(?:\w{1,20} )?token)|authentication (?:failed|required)/i,
+    "auth",
+  ],
+  [
+    /connection (?:was )?(?:refused|reset|closed|lost|terminated|ended)|socket hang up|other side closed|broken pipe/i,
+    "network",
+  ],
   [/\bE(?:CONNREFUSED|CONNRESET|NOTFOUND|PIPE|HOSTUNREACH)\b|network|unreachable|getaddrinfo|\bdns\b/i, "network"],
-  [/(?:service|temporarily) (?:is )?unavailable|bad gateway|internal server error|try again|overloaded|deadlock/i, "dependency"],
+  [
+    /(?:service|temporarily) (?:is )?unavailable|bad gateway|internal server error|try again|overloaded|deadlock/i,
+    "dependency",
+  ],
   [/is not a function|is not defined|not implemented|cannot read propert|undefined is not/i, "code"],
-  [/\binvalid\b|validation|malformed|corrupt|not valid|unexpected (?:token|end|character)|could not (?:parse|be parsed)/i, "data"],
+  [
+    /\binvalid\b|validation|malformed|corrupt|not valid|unexpected (?:token|end|character)|could not (?:parse|be parsed)/i,
+    "data",
+  ],
   [/not found|does not exist|no such|already exists|duplicate|\bmissing\b|\brequired\b|must (?:be|have|not)/i, "data"],
 ];
 

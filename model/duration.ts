@@ -15,7 +15,9 @@ export type Duration = Exclude<StringValue, `${number}`> | number;
 export function parseDuration(value: unknown, what: string, bounds: DurationBounds = {}): number {
   const { minimumMs = 1, maximumMs = hundredYearsMs } = bounds;
   const refuse = (why: string) =>
-    new Error(`Expected ${what} to be a duration such as "30 days" or a number of milliseconds, got ${shown(value)}: ${why}`);
+    new Error(
+      `Expected ${what} to be a duration such as "30 days" or a number of milliseconds, got ${shown(value)}: ${why}`,
+    );
   const given = typeof value === "string" ? readText(value) : value;
   if (typeof given !== "number" || Number.isNaN(given)) throw refuse(likelyMeaning(value));
   if (given === Infinity) throw refuse(endless);
@@ -66,7 +68,8 @@ const endless = 'a duration ends; where something may last without end, the word
 function readText(text: string): number | undefined {
   // `ms` takes "30" for 30 milliseconds, and throws above 100 characters.
   if (text.length > 100 || !/[a-z]$/i.test(text)) return undefined;
-  return ms(text as StringValue) as number | undefined;
+  const parsed: number | undefined = ms(text as StringValue);
+  return parsed;
 }
 
 function likelyMeaning(value: unknown): string {
@@ -95,7 +98,7 @@ function sumOfParts(text: string): number | undefined {
   if (text.length > 100) return undefined;
   const iso = /^P(?:(\d{1,9})W)?(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?)?$/.exec(text);
   if (iso !== null) {
-    const [, weeks, days, hours, minutes, seconds] = iso.map((part) => Number(part ?? 0)) as number[];
+    const [, weeks, days, hours, minutes, seconds] = iso.map((part) => Number(part ?? 0));
     const sum =
       (weeks ?? 0) * 7 * dayMs +
       (days ?? 0) * dayMs +

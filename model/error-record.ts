@@ -1,4 +1,6 @@
-import { cleanText, cutText, utf8Bytes } from "./clean.ts";
+import { cutText, utf8Bytes } from "./clean.ts";
+import { isError, isList, isObject, lengthOf, ownKeys, read } from "./safe-read.ts";
+import { bounded, type Bounds, type Marks, snapshot } from "./snapshot.ts";
 
 /**
  * Anything that was thrown, as plain JSON of bounded size, in text that Postgres takes.
@@ -65,11 +67,47 @@ type Step = {
 };
 
 const recordSteps: readonly Step[] = [
-  step({ message: 4096, stack: { bytes: 8192 }, properties: true, causes: 5, causeMessage: 4096, causeStack: 2048, causeProperties: true, errors: 10 }),
-  step({ message: 4096, stack: { bytes: 8192 }, properties: true, causes: 5, causeMessage: 1024, causeStack: 1024, causeProperties: false, errors: 5 }),
-  step({ message: 2048, stack: { bytes: 4096 }, properties: true, causes: 5, causeMessage: 512, causeStack: 0, causeProperties: false, errors: 3 }),
+  step({
+    message: 4096,
+    stack: { bytes: 8192 },
+    properties: true,
+    causes: 5,
+    causeMessage: 4096,
+    causeStack: 2048,
+    causeProperties: true,
+    errors: 10,
+  }),
+  step({
+    message: 4096,
+    stack: { bytes: 8192 },
+    properties: true,
+    causes: 5,
+    causeMessage: 1024,
+    causeStack: 1024,
+    causeProperties: false,
+    errors: 5,
+  }),
+  step({
+    message: 2048,
+    stack: { bytes: 4096 },
+    properties: true,
+    causes: 5,
+    causeMessage: 512,
+    causeStack: 0,
+    causeProperties: false,
+    errors: 3,
+  }),
   // JSON writes a control character in six bytes, so this is at most 20 KiB.
-  step({ message: 1024, stack: { bytes: 1024 }, properties: false, causes: 3, causeMessage: 256, causeStack: 0, causeProperties: false, errors: 0 }),
+  step({
+    message: 1024,
+    stack: { bytes: 1024 },
+    properties: false,
+    causes: 3,
+    causeMessage: 256,
+    causeStack: 0,
+    causeProperties: false,
+    errors: 0,
+  }),
 ];
 
 const compactSteps: readonly Step[] = [
@@ -81,7 +119,16 @@ const compactSteps: readonly Step[] = [
 ];
 
 function step(given: Partial<Step> & Pick<Step, "message" | "stack">): Step {
-  return { type: 200, properties: false, causes: 0, causeMessage: 0, causeStack: 0, causeProperties: false, errors: 0, ...given };
+  return {
+    type: 200,
+    properties: false,
+    causes: 0,
+    causeMessage: 0,
+    causeStack: 0,
+    causeProperties: false,
+    errors: 0,
+    ...given,
+  };
 }
 
 /** The record itself where it fits, else the first step of cuts that does, else the last. */
@@ -113,7 +160,9 @@ function shrinkOne(error: ErrorCause, limits: Step): ErrorCause {
   const stack = error.stack === undefined ? "" : shrinkStack(error.stack, limits.stack);
   const errors = (error.errors ?? []).slice(0, limits.errors).map((member) => ({
     ...shrinkOne(member, { ...lower(limits), errors: 0 }),
-    causes: member.causes.slice(-1).map((cause) => shrinkOne(cause, { ...lower(limits), stack: { bytes: 0 }, errors: 0 })),
+    causes: member.causes
+      .slice(-1)
+      .map((cause) => shrinkOne(cause, { ...lower(limits), stack: { bytes: 0 }, errors: 0 })),
   }));
   const total = error.errorsTotal ?? error.errors?.length ?? 0;
   return {
@@ -132,7 +181,10 @@ function shrinkOne(error: ErrorCause, limits: Step): ErrorCause {
 function shrinkStack(stack: string, limit: Step["stack"]): string {
   if ("bytes" in limit) return limit.bytes === 0 ? "" : cutText(stack, limit.bytes);
   const frames = stack.split("\n").filter((line) => /^ {4}at /.test(line));
-  return frames.slice(0, limit.frames).map((line) => cutText(line, 160)).join("\n");
+  return frames
+    .slice(0, limit.frames)
+    .map((line) => cutText(line, 160))
+    .join("\n");
 }
 
 function jsonBytes(value: unknown): number {
@@ -140,8 +192,6 @@ function jsonBytes(value: unknown): number {
 }
 
 // From here on: reading what was thrown, which may be anything.
-
-type Marks = { cut: boolean; cleaned: boolean };
 
 function readRecord(thrown: unknown, maxCauses: number, maxErrors: number, seen: Set<unknown>): ErrorRecord {
   seen.add(thrown);
@@ -176,7 +226,9 @@ function readOne(thrown: unknown, maxErrors: number, seen: Set<unknown>): ErrorC
     ...(properties === undefined ? {} : { properties }),
     ...(errors.length === 0 ? {} : { errors }),
     ...(lengthOf(members) > errors.length ? { errorsTotal: lengthOf(members) } : {}),
-    ...(read(thrown, "name") === applicationFailure && read(thrown, "nonRetryable") === true ? { nonRetryable: true } : {}),
+    ...(read(thrown, "name") === applicationFailure && read(thrown, "nonRetryable") === true
+      ? { nonRetryable: true }
+      : {}),
   };
   return marked(record, marks);
 }
@@ -209,7 +261,11 @@ function messageOf(thrown: object, errors: readonly ErrorRecord[]): string {
   if (typeof message === "string" && message !== "") return message;
   if (message !== undefined && message !== null && typeof message !== "string") return describe(message);
   // Node's connection errors to a name with several addresses say nothing themselves.
-  if (errors.length > 0) return errors.slice(0, 3).map((member) => member.message).join("; ");
+  if (errors.length > 0)
+    return errors
+      .slice(0, 3)
+      .map((member) => member.message)
+      .join("; ");
   return isError(thrown) ? "" : describe(thrown);
 }
 
@@ -232,12 +288,19 @@ function membersOf(thrown: object): unknown[] {
 
 /** Covered by the record itself, or too big, or somebody's secret. */
 const skippedKeys: ReadonlySet<string> = new Set([
-  ...["name", "message", "stack", "cause", "code", "nonRetryable", "failure", "lastHeartbeatDetails", "encodedAttributes"],
+  ...[
+    "name",
+    "message",
+    "stack",
+    "cause",
+    "code",
+    "nonRetryable",
+    "failure",
+    "lastHeartbeatDetails",
+    "encodedAttributes",
+  ],
   ...["config", "request", "req", "socket", "agent", "headers", "$response", "toJSON", "params", "parameters", "args"],
 ]);
-const secretKey = /authorization|passw|secret|token|api[-_]?key|cookie|credential|private[-_]?key/i;
-
-type Bounds = { textBytes: number; keys: number; depth: number };
 
 const propertyBounds: readonly Bounds[] = [
   { textBytes: 512, keys: 20, depth: 3 },
@@ -246,7 +309,7 @@ const propertyBounds: readonly Bounds[] = [
 ];
 
 function propertiesOf(thrown: object, marks: Marks): Record<string, unknown> | undefined {
-  if (isList(thrown)) return undefined;
+  if (isList(thrown) || ArrayBuffer.isView(thrown)) return undefined;
   const own: Record<string, unknown> = Object.create(null);
   const isFailure = read(thrown, "name") === applicationFailure;
   for (const key of ownKeys(thrown).slice(0, 100)) {
@@ -279,80 +342,15 @@ function responseOf(response: object): Record<string, unknown> {
   return taken;
 }
 
-/** A bounded copy of any value as plain JSON; undefined for what JSON leaves out. */
-function snapshot(value: unknown, bounds: Bounds, depth: number, marks: Marks): unknown {
-  if (typeof value === "string") return bounded(value, bounds.textBytes, marks);
-  if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
-  if (typeof value === "bigint" || typeof value === "symbol") return bounded(String(value), bounds.textBytes, marks);
-  if (typeof value === "function" || value === undefined) return undefined;
-  if (typeof value !== "object" || value === null) return value;
-  if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
-  if (isError(value)) return bounded(`${typeOf(value)}: ${messageOf(value, [])}`, bounds.textBytes, marks);
-  const toJson = read(value, "toJSON");
-  const json = typeof toJson === "function" ? attempt((): unknown => toJson.call(value, ""), undefined) : undefined;
-  if (json !== undefined && !isObject(json)) return snapshot(json, bounds, depth, marks);
-  const keys = isList(value) ? [...Array(Math.min(lengthOf(value), 100)).keys()].map(String) : ownKeys(value);
-  if (depth >= bounds.depth || keys.length > bounds.keys) marks.cut = true;
-  if (depth >= bounds.depth) return isList(value) ? "[…]" : "{…}";
-  const entries = keys.slice(0, bounds.keys).flatMap((key): [string, unknown][] => {
-    const item = secretKey.test(key) ? "[redacted]" : snapshot(read(value, key), bounds, depth + 1, marks);
-    return item === undefined ? [] : [[bounded(key, 100, marks), item]];
-  });
-  return isList(value) ? entries.map(([, item]) => item) : Object.fromEntries(entries);
-}
-
 /** A text that says what was thrown, where it was no error. */
 function describe(value: unknown): string {
   if (value === undefined || value === null) return `${String(value)} was thrown`;
   if (typeof value === "string") return value === "" ? "an empty string was thrown" : value;
   if (typeof value === "function") return "a function was thrown";
-  if (typeof value !== "object") return String(value);
+  if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean" || typeof value === "symbol")
+    return String(value);
   const marks = { cut: false, cleaned: false };
-  const json = JSON.stringify(snapshot(value, { textBytes: 512, keys: 20, depth: 2 }, 0, marks));
+  const copy = snapshot(value, { textBytes: 512, keys: 20, depth: 2 }, 0, marks);
+  const json = typeof copy === "string" ? copy : JSON.stringify(copy);
   return json === "{}" || json === undefined ? "an object was thrown" : json;
-}
-
-function bounded(text: string, maxBytes: number, marks: Marks): string {
-  const clean = cleanText(text);
-  const short = cutText(clean, maxBytes);
-  marks.cleaned ||= clean !== text;
-  marks.cut ||= short !== clean;
-  return short;
-}
-
-function isObject(value: unknown): value is object {
-  return (typeof value === "object" && value !== null) || typeof value === "function";
-}
-
-/** Errors of another realm, such as a workflow's sandbox, are no instances of ours. */
-function isError(value: unknown): boolean {
-  if (!isObject(value)) return false;
-  const tag = () => Object.prototype.toString.call(value);
-  return attempt(() => value instanceof Error || tag() === "[object Error]", false);
-}
-
-function isList(value: unknown): value is unknown[] {
-  return attempt(() => Array.isArray(value), false);
-}
-
-function lengthOf(list: unknown[]): number {
-  const length = read(list, "length");
-  return typeof length === "number" ? length : 0;
-}
-
-function ownKeys(value: object): string[] {
-  return attempt(() => Object.keys(value), []);
-}
-
-function read(value: unknown, key: string): unknown {
-  return isObject(value) ? attempt(() => (value as Record<string, unknown>)[key], undefined) : undefined;
-}
-
-/** What was thrown may be a proxy, or have getters that throw. */
-function attempt<T>(action: () => T, otherwise: T): T {
-  try {
-    return action();
-  } catch {
-    return otherwise;
-  }
 }

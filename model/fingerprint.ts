@@ -50,11 +50,15 @@ export function fingerprint(error: ErrorRecord): Fingerprint {
 /** The message; of a validation error its issues, each once however many items of a list have it. */
 function saidBy({ message, properties }: ErrorCause): string {
   const issues = properties?.["issues"];
-  const lines = (Array.isArray(issues) ? (issues as Partial<{ path: unknown; message: unknown }>[]) : []).flatMap((issue) => {
-    if (typeof issue?.message !== "string") return [];
-    const path = Array.isArray(issue.path) ? issue.path.map((key) => (typeof key === "number" ? "<n>" : String(key))) : [];
-    return [path.length === 0 ? issue.message : `${path.join(".")}: ${issue.message}`];
-  });
+  const lines = (Array.isArray(issues) ? (issues as Partial<{ path: unknown; message: unknown }>[]) : []).flatMap(
+    (issue) => {
+      if (typeof issue?.message !== "string") return [];
+      const path = Array.isArray(issue.path)
+        ? issue.path.map((key) => (typeof key === "number" ? "<n>" : String(key)))
+        : [];
+      return [path.length === 0 ? issue.message : `${path.join(".")}: ${issue.message}`];
+    },
+  );
   return lines.length === 0 ? message : [...new Set(lines)].join("; ");
 }
 
@@ -90,5 +94,11 @@ function sha256(text: string): string {
 function uuidOf(text: string): string {
   const hex = sha256(text);
   const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
-  return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, variant + hex.slice(17, 20), hex.slice(20, 32)].join("-");
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    variant + hex.slice(17, 20),
+    hex.slice(20, 32),
+  ].join("-");
 }

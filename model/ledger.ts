@@ -51,6 +51,8 @@ export type Progress = { readonly current: number; readonly total?: number; read
 export type AttemptReport = {
   readonly version: 1;
   readonly ledger: Ledger;
+  /** The attempt's number in the ledger less the one that Temporal gave it, where the two differ. */
+  readonly offset?: number;
   /** What the job is about, by its contract. */
   readonly key?: string;
   /** The handler's own heartbeat details. */
@@ -82,35 +84,46 @@ const keptLast = 95;
 
 /** Adds an entry, or replaces the last one where it has the same number. Cuts the middle out above 100. */
 export function enter(ledger: Ledger, entry: AttemptEntry): Ledger {
-  const others = ledger.entries.filter((known) => known.n !== entry.n);
-  const entries = [...others, entry];
+  const replaced = ledger.entries.find(({ n }) => n === entry.n);
+  const entries = [...ledger.entries.filter((known) => known !== replaced), entry];
   if (entries.length > keptFirst + keptLast) entries.splice(keptFirst, entries.length - keptFirst - keptLast);
-  const interrupted = ledger.interrupted + (entry.state === "interrupted" ? 1 : 0);
+  const interrupted = ledger.interrupted + interruptions(entry) - interruptions(replaced);
   return { total: Math.max(ledger.total, entry.n), interrupted, entries };
 }
+
+/** Timeouts of one attempt, to tell what became of an attempt that never answered. */
+export type AttemptTimeouts = { readonly startToCloseMs?: number; readonly heartbeatMs?: number };
 
 /**
  * The ledger as attempt `n` finds it: what is still open never answered, and numbers below `n` that are missing belong to
  * attempts that died before they could say anything.
  */
-export function openAttempt(found: Ledger, entry: AttemptEntry & { state: "open" }, startToCloseMs?: number): Ledger {
-  return enter(fillGaps(closeOpen(found, entry.startedAtMs, startToCloseMs), entry.n - 1), entry);
+export function openAttempt(
+  found: Ledger,
+  entry: AttemptEntry & { state: "open"; startedAtMs: number },
+  timeouts: AttemptTimeouts = {},
+): Ledger {
+  const closed = closeOpen(found, (open) => silentEnd(open, entry.startedAtMs, timeouts));
+  return enter(fillGaps(closed, entry.n - 1), entry);
 }
 
-/** Marks open entries as ended without an answer. */
-export function closeOpen(ledger: Ledger, nowMs: number | undefined, startToCloseMs?: number): Ledger {
-  return {
-    ...ledger,
-    entries: ledger.entries.map((entry) => (entry.state === "open" ? silentEnd(entry, nowMs, startToCloseMs) : entry)),
-  };
+/** How an attempt ended that could not say so itself. */
+export type SilentEnd = Pick<AttemptEntry, "state" | "error" | "category"> & { readonly endedAtMs?: number };
+
+/** Ends open entries. */
+export function closeOpen(ledger: Ledger, endOf: (open: AttemptEntry) => SilentEnd): Ledger {
+  const { entries } = ledger;
+  if (!entries.some(({ state }) => state === "open")) return ledger;
+  return { ...ledger, entries: entries.map((entry) => (entry.state === "open" ? { ...entry, ...endOf(entry) } : entry)) };
 }
 
-/** Enters attempts up to `upTo` that left no trace as lost. */
+/** Enters attempts up to number `upTo` that left no trace as lost. */
 export function fillGaps(ledger: Ledger, upTo: number): Ledger {
+  // Of a long gap only what the cut leaves is made: a poison job may well kill its worker a million times.
+  const from = Math.max(ledger.total + 1, upTo - keptLast + 1);
   let filled = ledger;
-  const lastKnown = ledger.entries.at(-1)?.n ?? 0;
-  for (let n = Math.max(ledger.total, lastKnown) + 1; n <= upTo; n++)
-    filled = enter(filled, { n, state: "lost", error: lostError, category: "lost" });
+  for (let n = ledger.total + 1; n <= Math.min(upTo, keptFirst); n++) filled = enter(filled, { n, ...lostEnd });
+  for (let n = Math.max(from, filled.total + 1); n <= upTo; n++) filled = enter(filled, { n, ...lostEnd });
   return filled;
 }
 
@@ -119,27 +132,32 @@ export function countedAttempts(ledger: Ledger): number {
   return ledger.total - ledger.interrupted;
 }
 
-const lostError: ErrorRecord = {
-  type: "AttemptLost",
-  message: "The attempt ended without an answer: its worker vanished",
-  causes: [],
+/** The worker vanished: it was killed, or it was silent for longer than the heartbeat timeout. */
+export const lostEnd: SilentEnd = {
+  state: "lost",
+  error: { type: "AttemptLost", message: "The attempt ended without an answer: its worker vanished", causes: [] },
+  category: "lost",
 };
 
-function silentEnd(entry: AttemptEntry, nowMs: number | undefined, startToCloseMs: number | undefined): AttemptEntry {
-  const timedOut =
-    startToCloseMs !== undefined &&
-    nowMs !== undefined &&
-    entry.startedAtMs !== undefined &&
-    nowMs - entry.startedAtMs >= startToCloseMs;
-  return timedOut
-    ? {
-        ...entry,
-        state: "timed_out",
-        endedAtMs: entry.startedAtMs + startToCloseMs,
-        error: { type: "StartToCloseTimeout", message: "The attempt ran into its start-to-close timeout", causes: [] },
-        category: "timeout",
-      }
-    : { ...entry, state: "lost", error: lostError, category: "lost" };
+/** The attempt ran into its start-to-close timeout. */
+export const timedOutEnd: SilentEnd = {
+  state: "timed_out",
+  error: { type: "StartToCloseTimeout", message: "The attempt ran into its start-to-close timeout", causes: [] },
+  category: "timeout",
+};
+
+/** Temporal does not tell an attempt how the one before ended, so it is told by the clock: whichever timeout was due first. */
+function silentEnd(open: AttemptEntry, nowMs: number, { startToCloseMs, heartbeatMs }: AttemptTimeouts): SilentEnd {
+  const { startedAtMs, lastHeartbeatAtMs = startedAtMs } = open;
+  if (startedAtMs === undefined || lastHeartbeatAtMs === undefined || startToCloseMs === undefined) return lostEnd;
+  const closeDueAtMs = startedAtMs + startToCloseMs;
+  const silenceDueAtMs = heartbeatMs === undefined ? Infinity : lastHeartbeatAtMs + heartbeatMs;
+  if (closeDueAtMs > nowMs || silenceDueAtMs < closeDueAtMs) return lostEnd;
+  return { ...timedOutEnd, endedAtMs: closeDueAtMs };
+}
+
+function interruptions(entry: AttemptEntry | undefined): number {
+  return entry?.state === "interrupted" ? 1 : 0;
 }
 
 /** Tells a report from whatever else stands in a failure's details or a heartbeat. */

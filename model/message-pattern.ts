@@ -24,19 +24,25 @@ const lookedAtChars = 8192;
 const longestWord = 256;
 
 function patternOf(message: string): string {
-  const { text, cut } = beginning(message);
-  return replaceWords(replaceTimes(replaceQuoted(plainJson(withoutParameters(text)), cut)))
-    .replace(/<n> (?:[munµ]?s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|[kmgt]i?b|b|bytes?|chars?|%)(?![\w-])/gi, "<n>")
+  const marked = uncutText(message);
+  const cut = marked.cut || marked.text.length > lookedAtChars;
+  const text = plainJson(withoutParameters(marked.text.slice(0, lookedAtChars)));
+  const unquoted = replaceQuoted(text.replace(url, "<url>"), cut);
+  return replaceWords(replaceTimes(cut ? withoutLastWord(unquoted) : unquoted))
+    .replace(
+      /<n> (?:[munµ]?s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|[kmgt]i?b|b|bytes?|chars?|%)(?![\w-])/gi,
+      "<n>",
+    )
     .replace(/(<[a-z]{1,8}>)(?:(?:[,;] ?| and | or | )\1)+/g, "$1")
     .trim();
 }
 
-/** What was cut ends at a different place each time, so its last word goes. */
-function beginning(message: string): { text: string; cut: boolean } {
-  const marked = uncutText(message);
-  const cut = marked.cut || marked.text.length > lookedAtChars;
-  const text = marked.text.slice(0, lookedAtChars);
-  return { cut, text: cut ? text.slice(0, Math.max(text.lastIndexOf(" "), text.lastIndexOf("\n")) + 1) || text : text };
+const url = /\b[a-z][a-z\d+.-]{1,20}:\/\/(?:[^\s"'<>`]|'(?=\w))+/gi;
+
+/** What was cut ends at a different place each time. */
+function withoutLastWord(text: string): string {
+  if (text.endsWith("<quoted>")) return text;
+  return text.slice(0, Math.max(text.lastIndexOf(" "), text.lastIndexOf("\n")) + 1) || text;
 }
 
 /** Drizzle ends its message with the query's parameters. */
@@ -50,7 +56,15 @@ function plainJson(text: string): string {
   return /^\s{0,20}[[{]/.test(text) ? text.replaceAll('"', " ") : text;
 }
 
-const closing: Readonly<Record<string, string>> = { '"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "„": "“", "«": "»" };
+const closing: Readonly<Record<string, string>> = {
+  '"': '"',
+  "'": "'",
+  "`": "`",
+  "“": "”",
+  "‘": "’",
+  "„": "“",
+  "«": "»",
+};
 const nameBefore =
   /(?:^|\W)(?:reading|setting|property|access|column|relation|constraint|table|index|schema|function|operator|type|module|package|export|field|argument|parameter|option|header):? $/i;
 const nameAfter = /^ (?:argument|property|option|parameter|field|column|header)\b/;
@@ -103,7 +117,7 @@ const times = [
       "(?:,? (?:at )?\\d{1,2}:\\d{2}(?::\\d{2})?(?: ?[AP]M)?)?(?: (?:UTC|GMT|Z)(?:[+-]\\d{4})?)?(?: \\([A-Za-z ]{3,50}\\))?",
     "g",
   ),
-  /(?<![\w/])\d{1,4}\/\d{1,2}\/\d{2,4}(?![\w/])/g,
+  /(?<![\w/-])\d{1,4}\/\d{1,2}\/\d{2,4}(?![\w/-])/g,
   /(?<![\w.:])\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?: ?[AP]M)?(?![\w.:])/g,
 ];
 
@@ -137,11 +151,13 @@ function replaceWord(word: string, before: string, after: string): string {
   const around = (placeholder: string) => word.slice(0, start) + placeholder + word.slice(start + bare.length);
   // Node's and postgres.js's messages put the host right after the code.
   if (/^(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED)$/.test(before) && bare !== "") return around("<host>");
-  if (/^(?:to|from|at|host|server|upstream|broker|peer|endpoint|E[A-Z]{5,14}|CONNECT[A-Z_]{5,20})$/.test(before) && /^[\w.-]{1,255}:\d{1,5}$/.test(bare))
+  if (
+    /^(?:to|from|at|host|server|upstream|broker|peer|endpoint|E[A-Z]{5,14}|CONNECT[A-Z_]{5,20})$/.test(before) &&
+    /^[\w.-]{1,255}:\d{1,5}$/.test(bare)
+  )
     return around("<host>");
-  if (bracketed && (bare.includes("::") || bare.split(":").length >= 8)) return around("<host>").replace("[<host>", "<host>");
-  const url = /[a-z][a-z\d+.-]{1,20}:\/\//i.exec(bare);
-  if (url !== null) return around(`${bare.slice(0, url.index)}<url>`);
+  if (bracketed && (bare.includes("::") || bare.split(":").length >= 8))
+    return around("<host>").replace("[<host>", "<host>");
   if (fileName.test(bare) && after !== "is") return around("<path>");
 
   let context = before;
@@ -199,7 +215,9 @@ function isPath(text: string): boolean {
 function isStatus(text: string, before: string): boolean {
   if (/^(?:answered|responded|returned|response|failed)$/i.test(before))
     return /^(?:40[013-9]|41[0-8]|42[2-9]|431|451|50[0-4])$/.test(text);
-  return /^-?\d{1,5}$/.test(text) && /^(?:status|code|statuscode|errno|http(?:\/\d\S{0,3})?|signal|SQLSTATE)$/i.test(before);
+  return (
+    /^-?\d{1,5}$/.test(text) && /^(?:status|code|statuscode|errno|http(?:\/\d\S{0,3})?|signal|SQLSTATE)$/i.test(before)
+  );
 }
 
 /** A word of letters and digits, maybe joined by - or _: a name, a number, an id, or a name with one of these. */

@@ -25,6 +25,8 @@ export const errorCodes = {
   JOB_CANCELLED: { http: 409, exit: 1 },
   TEMPORAL_UNREACHABLE: { http: 503, exit: 1 },
   DATABASE_UNREACHABLE: { http: 503, exit: 1 },
+  /** Postgres refused a statement; `details` has the SQLSTATE and the constraint, never a value. */
+  DATABASE_ERROR: { http: 500, exit: 1 },
   DATABASE_UNSET: { http: 503, exit: 2 },
   SCHEMA_MISSING: { http: 503, exit: 1 },
   SCHEMA_TOO_OLD: { http: 503, exit: 1 },
@@ -84,7 +86,10 @@ export function jobUnknown(job: string, known: readonly string[]): OfficeError {
 
 export function inputInvalid(job: string, violations: readonly string[]): OfficeError {
   const list = violations.length === 1 ? ` ${violations[0]}` : `\n${violations.map((line) => `- ${line}`).join("\n")}`;
-  return new OfficeError("INPUT_INVALID", `The input of job "${job}" does not fit its schema:${list}`, { job, violations });
+  return new OfficeError("INPUT_INVALID", `The input of job "${job}" does not fit its schema:${list}`, {
+    job,
+    violations,
+  });
 }
 
 export function inputTooLarge(job: string, bytes: number, maximumBytes: number): OfficeError {
@@ -149,10 +154,14 @@ export function alreadyStarted(jobId: string): OfficeError {
 }
 
 export function waitTimeout(what: string, waited: string): OfficeError {
-  return new OfficeError("WAIT_TIMEOUT", `${what} did not end within ${waited}. Only the waiting has ended: the work goes on`, {
-    what,
-    waited,
-  });
+  return new OfficeError(
+    "WAIT_TIMEOUT",
+    `${what} did not end within ${waited}. Only the waiting has ended: the work goes on`,
+    {
+      what,
+      waited,
+    },
+  );
 }
 
 export function noWorker(job: string, taskQueue: string): OfficeError {
@@ -191,7 +200,9 @@ export function databaseUnset(): OfficeError {
 }
 
 export function schemaMissing(target: string): OfficeError {
-  return new OfficeError("SCHEMA_MISSING", `The database ${target} has no schema "dlo" yet. To create it: dlo setup`, { target });
+  return new OfficeError("SCHEMA_MISSING", `The database ${target} has no schema "dlo" yet. To create it: dlo setup`, {
+    target,
+  });
 }
 
 export function schemaTooOld(found: number, needed: number): OfficeError {

@@ -11,7 +11,8 @@ import { translatingErrors } from "./translate-error.ts";
 export type AskedRetry = Omit<BeginRetry, "amendment"> & { readonly amendment?: NewPayload };
 
 const { id, namespace, workflowId, workflowType, taskQueue, job, queue, status, revision } = deadLetters;
-const { payloadData, payloadOmitted, memoData, headers, key, idempotencyKey, batch, traceId, deaths, retries } = deadLetters;
+const { payloadData, payloadOmitted, memoData, headers, key, idempotencyKey, batch, traceId, deaths, retries } =
+  deadLetters;
 
 /** What a new run needs of the letter. */
 const retryColumns = {
@@ -34,7 +35,10 @@ export async function beginRetry(db: Db, ask: AskedRetry): Promise<RetryMaterial
         .where(and(eq(id, ask.letterId), lt(revision, ask.revision), isNull(deadLetters.closedAt)))
         .returning(retryColumns),
     );
-    const [written] = await db.with(letter, ...appendEvents(db, [ask.event], ask.revision)).select().from(letter);
+    const [written] = await db
+      .with(letter, ...appendEvents(db, [ask.event], ask.revision))
+      .select()
+      .from(letter);
     if (written !== undefined) return written;
     const [found] = await db.select(retryColumns).from(deadLetters).where(eq(id, ask.letterId));
     return found;

@@ -22,14 +22,15 @@ export async function checkSchema(db: Db): Promise<SchemaState> {
     const found = await readOffice(db);
     if (found === undefined) throw schemaMissing(targetOf(db));
     const { schemaVersion, databaseId, minimumCodeVersion } = found;
-    if (codeVersion < minimumCodeVersion) throw schemaTooNew(schemaVersion, `built for migration ${minimumCodeVersion}`);
+    if (codeVersion < minimumCodeVersion)
+      throw schemaTooNew(schemaVersion, `built for migration ${minimumCodeVersion}`);
     if (schemaVersion < codeVersion) throw schemaTooOld(schemaVersion, codeVersion);
     return { schemaVersion, databaseId };
   });
 }
 
 /** The row that says which database this is; undefined where the schema isn't there. */
-export async function readOffice(db: Db): Promise<Omit<typeof office.$inferSelect, "singleton"> | undefined> {
+async function readOffice(db: Db): Promise<Omit<typeof office.$inferSelect, "singleton"> | undefined> {
   const [table] = await db.execute<{ present: boolean }>(sql`select to_regclass('dlo.office') is not null as present`);
   if (!table?.present) return undefined;
   const { schemaVersion, databaseId, minimumCodeVersion } = office;

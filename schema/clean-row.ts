@@ -23,7 +23,13 @@ const indexedBytes = 250;
 function cleanValue(column: string, value: unknown): unknown {
   if (typeof value === "string")
     return cleanText(indexedColumns.includes(column) ? cutText(value, indexedBytes) : value);
-  if (typeof value !== "object" || value === null || value instanceof Date || value instanceof Uint8Array || is(value, SQL))
+  if (
+    typeof value !== "object" ||
+    value === null ||
+    value instanceof Date ||
+    value instanceof Uint8Array ||
+    is(value, SQL)
+  )
     return value;
   return cleanJson(value).value;
 }

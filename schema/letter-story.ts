@@ -17,11 +17,7 @@ export async function letterStory(db: Db, letterId: string): Promise<LetterStory
   return await translatingErrors(db, async () => {
     const [deathRows, attemptRows, eventRows] = await Promise.all([
       db.select(deathColumns).from(deaths).where(eq(deaths.letterId, letterId)).orderBy(asc(deaths.n)),
-      db
-        .select()
-        .from(attempts)
-        .where(eq(attempts.letterId, letterId))
-        .orderBy(asc(attempts.deathN), asc(attempts.n)),
+      db.select().from(attempts).where(eq(attempts.letterId, letterId)).orderBy(asc(attempts.deathN), asc(attempts.n)),
       db.select().from(events).where(eq(events.letterId, letterId)).orderBy(asc(events.id)),
     ]);
     const ofDeath = (n: number) => attemptRows.filter(({ deathN }) => deathN === n);

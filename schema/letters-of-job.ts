@@ -8,5 +8,8 @@ import { deaths } from "./tables.ts";
  * open ones alone. Index: `deaths_once`.
  */
 export function lettersOfJob(db: Db, workflowId: string) {
-  return db.select({ id: deaths.letterId }).from(deaths).where(eq(deaths.workflowId, cleanText(workflowId)));
+  return db
+    .select({ id: deaths.letterId })
+    .from(deaths)
+    .where(eq(deaths.workflowId, cleanText(workflowId)));
 }

@@ -80,5 +80,5 @@ function conditions(db: Db, filter: LetterFilter): SQL[] {
 /** An open status is only proved to be in the index of open letters by saying so. */
 function statusIs(status: Status): SQL {
   const is = eq(deadLetters.status, status);
-  return isOpen(status) ? and(is, isNull(deadLetters.closedAt))! : is;
+  return isOpen(status) ? sql`${is} and ${isNull(deadLetters.closedAt)}` : is;
 }

@@ -7,7 +7,9 @@ export function migrationsFolder(): string {
   while (!existsSync(join(folder, "package.json"))) {
     const parent = dirname(folder);
     if (parent === folder)
-      throw new Error(`No package.json above ${import.meta.dirname}: the migrations lie beside it. Do not bundle dead-letter-office`);
+      throw new Error(
+        `No package.json above ${import.meta.dirname}: the migrations lie beside it. Do not bundle dead-letter-office`,
+      );
     folder = parent;
   }
   return join(folder, "schema", "migrations");

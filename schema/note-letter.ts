@@ -17,8 +17,13 @@ export async function noteLetter(db: Db, letterId: string, event: LetterEvent & 
         .for("update");
       if (letter === undefined || (await isNoted(tx, letterId, event.requestId))) return;
       const { id, namespace, workflowId } = deadLetters;
-      const named = tx.$with("letter").as(tx.select({ id, namespace, workflowId }).from(deadLetters).where(eq(id, letterId)));
-      await tx.with(named, ...appendEvents(tx, [event], letter.revision)).select().from(named);
+      const named = tx
+        .$with("letter")
+        .as(tx.select({ id, namespace, workflowId }).from(deadLetters).where(eq(id, letterId)));
+      await tx
+        .with(named, ...appendEvents(tx, [event], letter.revision))
+        .select()
+        .from(named);
     });
   });
 }

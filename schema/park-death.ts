@@ -1,3 +1,4 @@
+import { strict as assert } from "node:assert";
 import type { WithSubquery } from "drizzle-orm";
 import { eq, isNull, sql } from "drizzle-orm";
 import { v7 as uuidv7 } from "uuid";
@@ -55,8 +56,12 @@ export async function parkDeath(db: Db, death: ParkedDeath): Promise<ParkedLette
     try {
       const letter = db.$with("letter").as(upsertLetter(db, death));
       const parts: WithSubquery[] = [letter, ...appendDeath(db, death, death.payloadData)];
-      const [written] = await db.with(...parts).select().from(letter);
-      return { letter: written!, isNew: written!.deaths === 1, deathKnown: false };
+      const [written] = await db
+        .with(...parts)
+        .select()
+        .from(letter);
+      assert(written, `the death of run ${death.runId} was written, but no letter came back`);
+      return { letter: written, isNew: written.deaths === 1, deathKnown: false };
     } catch (error) {
       if (violatedConstraint(error) !== "deaths_once") throw error;
       return { letter: await letterOfDeath(db, death), isNew: false, deathKnown: true };
@@ -151,5 +156,6 @@ async function letterOfDeath(db: Db, death: ParkedDeath): Promise<LetterHead> {
     .from(deadLetters)
     .innerJoin(deaths, eq(deaths.letterId, deadLetters.id))
     .where(deathIs(death));
-  return letter!;
+  assert(letter, `the death of run ${death.runId} is known, but its letter was not found`);
+  return letter;
 }

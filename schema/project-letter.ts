@@ -13,13 +13,17 @@ import { deadLetters } from "./tables.ts";
 import { translatingErrors } from "./translate-error.ts";
 
 /** What a letter's workflow says of itself, with its amendment as the tables keep it. */
-export type RowProjection = Omit<Projection, "amendment"> & { readonly amendment?: NewPayload };
+export type RowProjection = Omit<Projection, "amendment"> & {
+  readonly amendment?: NewPayload;
+  /** Retries that the end of the retention started. */
+  readonly expiryRetries?: number;
+};
 
 /**
  * Brings a letter's row to what its workflow says, and writes its events, in one statement; or neither.
  *
  * The row takes only a newer revision than its own, and closes only if it has no death that the letter doesn't know. A
- * closed row takes nothing more: `stale`.
+ * closed row takes events and nothing more: `stale`.
  *
  * @throws {OfficeError} `LETTER_NOT_FOUND`
  */
@@ -34,24 +38,33 @@ export async function projectLetter(db: Db, projection: RowProjection): Promise<
           and(
             eq(deadLetters.id, letterId),
             lt(deadLetters.revision, revision),
-            isNull(deadLetters.closedAt),
+            openUnlessOnlyEvents(projection),
             close && eq(deadLetters.deaths, close.deaths),
           ),
         )
         .returning({ id: deadLetters.id, namespace: deadLetters.namespace, workflowId: deadLetters.workflowId }),
     );
-    const written = await db.with(letter, ...appendEvents(db, projection.events, revision)).select().from(letter);
+    const written = await db
+      .with(letter, ...appendEvents(db, projection.events, revision))
+      .select()
+      .from(letter);
     return written.length > 0 ? "written" : await whyNot(db, projection);
   });
 }
 
+/** What came while the letter was closing still gets its answer into the story. */
+function openUnlessOnlyEvents({ status, amendment }: RowProjection) {
+  return status === undefined && amendment === undefined ? undefined : isNull(deadLetters.closedAt);
+}
+
 function projectedColumns(projection: RowProjection) {
-  const { status, expiresAtMs, retryAtMs, retries, retriedAtMs, retentionMs, amendment, close } = projection;
+  const { status, retries, expiryRetries, retriedAtMs, retentionMs, amendment, close } = projection;
   assert((status !== undefined && !isOpen(status)) === (close !== undefined), `closing, but with status ${status}`);
   return {
     ...(status === undefined ? {} : { status }),
     ...clocks(projection),
     ...(retries === undefined ? {} : { retries }),
+    ...(expiryRetries === undefined ? {} : { expiryRetries }),
     ...(retriedAtMs === undefined ? {} : { retriedAt: momentAt(retriedAtMs) }),
     ...(retentionMs === undefined ? {} : { retentionMs: spanOrNull(retentionMs) }),
     ...amendedColumns(amendment),
@@ -86,6 +99,7 @@ async function whyNot(db: Db, { letterId, revision, close }: RowProjection): Pro
     .from(deadLetters)
     .where(eq(deadLetters.id, letterId));
   if (found === undefined) throw letterNotFound(letterId);
-  const dying = found.closedAt === null && found.revision < revision && close !== undefined && found.deaths !== close.deaths;
+  const dying =
+    found.closedAt === null && found.revision < revision && close !== undefined && found.deaths !== close.deaths;
   return dying ? "dying" : "stale";
 }

@@ -1,3 +1,4 @@
+import { strict as assert } from "node:assert";
 import type { SQL, WithSubquery } from "drizzle-orm";
 import { and, eq, isNull, lt, sql } from "drizzle-orm";
 import type { AnyPgColumn } from "drizzle-orm/pg-core";
@@ -29,7 +30,7 @@ export type RecordedRow = Pick<
 
 /**
  * Appends a death to the letter and parks its row again, in one statement. A repeat changes nothing and returns the death
- * as it was recorded first.
+ * as it was recorded first; where the run has parked it by itself, only the row is brought up to the revision.
  *
  * Where the row has a newer revision, or is closed, the death is still appended but status and clock stay. Do not call it in
  * a transaction that has to go on after a repeat.
@@ -47,10 +48,12 @@ export async function recordRetryDeath(db: Db, death: RetryDeath): Promise<Recor
         .with(...parts)
         .select({ n, diedAt, runId, reason, category, errorType, errorMessage })
         .from(letter);
-      return written!;
+      assert(written, `the death of run ${death.runId} was written, but no letter came back`);
+      return written;
     } catch (error) {
       if (missesColumn(error) === "letter_id") throw letterNotFound(death.letterId);
       if (violatedConstraint(error) !== "deaths_once") throw error;
+      await parkKnown(db, death);
       return await recorded(db, death);
     }
   });
@@ -58,7 +61,7 @@ export async function recordRetryDeath(db: Db, death: RetryDeath): Promise<Recor
 
 function parkAgain(db: Db, death: RetryDeath) {
   const { revision, status, expiresAt, retryAt, attempts, closedAt } = deadLetters;
-  const current = and(lt(revision, death.revision), isNull(closedAt))!;
+  const current = sql`${lt(revision, death.revision)} and ${isNull(closedAt)}`;
   const whenCurrent = (value: SQL, column: AnyPgColumn) => sql`case when ${current} then ${value} else ${column} end`;
   const said = { ...errorColumns(death), ...(death.input === undefined ? {} : inputColumns(death.input)) };
   const clean = cleanRow(said);
@@ -90,11 +93,21 @@ function parkAgain(db: Db, death: RetryDeath) {
     });
 }
 
+/** The death was written before; by ourselves, or by the run's own compensation, which leaves the status alone. */
+async function parkKnown(db: Db, { letterId, revision, expiresAtMs }: RetryDeath): Promise<void> {
+  const { id, closedAt } = deadLetters;
+  await db
+    .update(deadLetters)
+    .set({ status: "parked", revision, expiresAt: momentOrNull(expiresAtMs), retryAt: null })
+    .where(and(eq(id, letterId), lt(deadLetters.revision, revision), isNull(closedAt)));
+}
+
 async function recorded(db: Db, death: RetryDeath): Promise<RecordedRow> {
   const { n, runId, diedAt, reason, category, errorType, errorMessage } = deaths;
   const [found] = await db
     .select({ n, runId, diedAt, reason, category, errorType, errorMessage })
     .from(deaths)
     .where(deathIs(death));
-  return found!;
+  assert(found, `the death of run ${death.runId} is known, but was not found`);
+  return found;
 }

@@ -138,7 +138,10 @@ export const deadLetters = dlo.table(
     oneOf("dead_letters_reason_known", t.reason, reasons),
     oneOf("dead_letters_category_known", t.category, categories),
     oneOf("dead_letters_on_expire_known", t.onExpire, ["expire", "retry"]),
-    check("dead_letters_open_until_closed", sql`(${t.status} in (${literals(openStatuses)})) = (${t.closedAt} is null)`),
+    check(
+      "dead_letters_open_until_closed",
+      sql`(${t.status} in (${literals(openStatuses)})) = (${t.closedAt} is null)`,
+    ),
     check(
       "dead_letters_closing_is_final",
       sql`${t.closedAt} is not null or (${t.closeReason} is null and ${t.keepUntil} is null)`,
@@ -152,7 +155,10 @@ export const deadLetters = dlo.table(
       "dead_letters_counts",
       sql`${t.attempts} >= 0 and ${t.retries} >= 0 and ${t.expiryRetries} >= 0 and ${t.maximumRetries} >= 0`,
     ),
-    check("dead_letters_omitted_payload", sql`not ${t.payloadOmitted} or (${t.payload} is null and ${t.payloadData} is null)`),
+    check(
+      "dead_letters_omitted_payload",
+      sql`not ${t.payloadOmitted} or (${t.payload} is null and ${t.payloadData} is null)`,
+    ),
   ],
 );
 

@@ -1,18 +1,6 @@
 import { DrizzleQueryError } from "drizzle-orm";
-import { databaseUnreachable, OfficeError } from "../model/office-error.ts";
+import { databaseUnreachable, OfficeError, officeErrorOf } from "../model/office-error.ts";
 import type { Db } from "./database.ts";
-
-/** What Postgres answered to one of our statements, without a word of what was in it. */
-export class DatabaseError extends Error {
-  override readonly name = "DatabaseError";
-  readonly code = "DATABASE_ERROR";
-  readonly details: { readonly sqlState?: string; readonly constraint?: string };
-
-  constructor(message: string, details: DatabaseError["details"]) {
-    super(message);
-    this.details = details;
-  }
-}
 
 /** Runs queries; what goes wrong with them comes out translated. */
 export async function translatingErrors<Result>(db: Db, work: () => Promise<Result>): Promise<Result> {
@@ -33,15 +21,17 @@ export async function translatingErrors<Result>(db: Db, work: () => Promise<Resu
  * @param target where the database is, without credentials
  */
 export function translateError(error: unknown, target: string): unknown {
-  if (error instanceof OfficeError || error instanceof DatabaseError) return error;
+  if (error instanceof OfficeError) return error;
   const cause = driverError(error);
   const code = textOf(cause, "code");
-  if (code !== undefined && code in unreachable) return databaseUnreachable(target, unreachable[code]!);
-  if (code !== undefined && (code in refusing || code.startsWith("08")))
-    return databaseUnreachable(target, refusing[code] ?? `the connection broke (${code})`);
+  const why = code === undefined ? undefined : whyUnreachable(code);
+  if (why !== undefined) return databaseUnreachable(target, why);
   if (textOf(cause, "name") === "PostgresError") return refusedStatement(code, textOf(cause, "constraint_name"));
   if (error instanceof DrizzleQueryError)
-    return new DatabaseError(`A statement could not be sent to Postgres (${textOf(cause, "name") ?? "unknown error"})`, {});
+    return officeErrorOf(
+      "DATABASE_ERROR",
+      `A statement could not be sent to Postgres (${textOf(cause, "name") ?? "unknown error"})`,
+    );
   return error;
 }
 
@@ -62,36 +52,39 @@ export function describeTarget(url: string): string {
   return `${hostname}:${port || 5432}${pathname}`;
 }
 
-const unreachable: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "the connection is refused",
-  ECONNRESET: "the connection was reset",
-  EPIPE: "the connection broke",
-  ENOTFOUND: "its host is unknown",
-  EAI_AGAIN: "its host's name cannot be looked up now",
-  EHOSTUNREACH: "there is no way to its host",
-  ENETUNREACH: "there is no way to its network",
-  ETIMEDOUT: "it does not answer",
-  ENOENT: "its socket does not exist",
-  CONNECT_TIMEOUT: "it does not answer",
-  CONNECTION_CLOSED: "the connection was closed",
-  CONNECTION_DESTROYED: "the connection was closed",
-  CONNECTION_ENDED: "the connection was closed",
-};
+function whyUnreachable(code: string): string | undefined {
+  return reasons.get(code) ?? (code.startsWith("08") ? `the connection broke (${code})` : undefined);
+}
 
-// Appendix A of Postgres's manual: class 08, operator intervention, insufficient resources, invalid authorization.
-const refusing: Readonly<Record<string, string>> = {
-  "57P01": "it is shutting down",
-  "57P02": "it has crashed",
-  "57P03": "it is starting up, or does not take connections now",
-  "53300": "it has no connection left to give",
-  "28000": "it does not let this user in",
-  "28P01": "the password is wrong",
-  "3D000": "it has no database of that name",
-};
+const reasons: ReadonlyMap<string, string> = new Map([
+  // Node's and postgres.js's own.
+  ["ECONNREFUSED", "the connection is refused"],
+  ["ECONNRESET", "the connection was reset"],
+  ["EPIPE", "the connection broke"],
+  ["ENOTFOUND", "its host is unknown"],
+  ["EAI_AGAIN", "its host's name cannot be looked up now"],
+  ["EHOSTUNREACH", "there is no way to its host"],
+  ["ENETUNREACH", "there is no way to its network"],
+  ["ETIMEDOUT", "it does not answer"],
+  ["ENOENT", "its socket does not exist"],
+  ["CONNECT_TIMEOUT", "it does not answer"],
+  ["CONNECTION_CLOSED", "the connection was closed"],
+  ["CONNECTION_DESTROYED", "the connection was closed"],
+  ["CONNECTION_ENDED", "the connection was closed"],
+  // Postgres's, by appendix A of its manual; class 08 are its connection exceptions.
+  ["57P01", "it is shutting down"],
+  ["57P02", "it has crashed"],
+  ["57P03", "it is starting up, or does not take connections now"],
+  ["53300", "it has no connection left to give"],
+  ["28000", "it does not let this user in"],
+  ["28P01", "the password is wrong"],
+  ["3D000", "it has no database of that name"],
+]);
 
-function refusedStatement(sqlState: string | undefined, constraint: string | undefined): DatabaseError {
+function refusedStatement(sqlState: string | undefined, constraint: string | undefined): OfficeError {
   const where = constraint === undefined ? "" : `, constraint ${constraint}`;
-  return new DatabaseError(
+  return officeErrorOf(
+    "DATABASE_ERROR",
     `Postgres refused a statement: SQLSTATE ${sqlState}${where}. Its log has the rest`,
     withoutUndefined({ sqlState, constraint }),
   );
@@ -105,7 +98,8 @@ function driverError(error: unknown): unknown {
 
 /** Where a database is, as far as its client says. */
 export function targetOf(db: Db): string {
-  const options = (db as { $client?: { options?: { host: string[]; port: number[]; database: string } } }).$client?.options;
+  const options = (db as { $client?: { options?: { host: string[]; port: number[]; database: string } } }).$client
+    ?.options;
   return options === undefined ? "its address" : `${options.host[0]}:${options.port[0]}/${options.database}`;
 }
 

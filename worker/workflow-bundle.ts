@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type BundleOptions, bundleWorkflowCode, type WorkflowBundleWithSourceMap } from "@temporalio/worker";
+import { type BundleOptions, bundleWorkflowCode, DefaultLogger, type WorkflowBundleWithSourceMap } from "@temporalio/worker";
 import type { ResolvedContract } from "../model/contract.ts";
 
 export type EntryOptions = {
@@ -48,7 +48,13 @@ export async function bundleEntry(
   try {
     const workflowsPath = join(folder, "entry.mjs");
     await writeFile(workflowsPath, source);
-    return await bundleWorkflowCode({ ...options, workflowsPath, webpackConfigHook: findPackages(options.webpackConfigHook) });
+    return await bundleWorkflowCode({
+      // A listing of modules is of no use to whoever starts a worker.
+      logger: new DefaultLogger("WARN"),
+      ...options,
+      workflowsPath,
+      webpackConfigHook: findPackages(options.webpackConfigHook),
+    });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

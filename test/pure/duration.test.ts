@@ -32,7 +32,18 @@ test("what is refused is told with its likely meaning", () => {
     }
   };
   const given = [
-    ...["30", "2 months", "1 mo", "1h 30m", "1 day and 2 hours", "PT1H30M", "P30D", "30 dayz", "3 fortnights", "1,5 hours"],
+    ...[
+      "30",
+      "2 months",
+      "1 mo",
+      "1h 30m",
+      "1 day and 2 hours",
+      "PT1H30M",
+      "P30D",
+      "30 dayz",
+      "3 fortnights",
+      "1,5 hours",
+    ],
     ...["-1 day", "0 s", "", " 30 days ", "forever", "Infinity", "soon", "1:30", "200 years", "x".repeat(200)],
     ...[NaN, Infinity, -5, 0, 0.2, 1e15, null, undefined, true, {}, [], 10n, Symbol("s")],
   ];

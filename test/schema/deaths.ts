@@ -8,7 +8,12 @@ const at = Date.UTC(2026, 4, 1, 12);
 
 /** A death of a job after two attempts, with whatever a test wants otherwise. */
 export function deathOf(workflowId: string, otherwise: Partial<ParkedDeath> = {}): ParkedDeath {
-  const error: ErrorRecord = { type: "TypeError", message: "title is not a string", stack: "TypeError: title\n  at a.ts:1", causes: [] };
+  const error: ErrorRecord = {
+    type: "TypeError",
+    message: "title is not a string",
+    stack: "TypeError: title\n  at a.ts:1",
+    causes: [],
+  };
   return {
     namespace: "default",
     workflowId,
@@ -29,8 +34,25 @@ export function deathOf(workflowId: string, otherwise: Partial<ParkedDeath> = {}
     error,
     cause: causeNamed("title is not a string"),
     attempts: [
-      { n: 1, state: "failed", startedAtMs: at - 3000, endedAtMs: at - 2000, error, category: "data", worker: "worker-1" },
-      { n: 2, state: "failed", startedAtMs: at - 1000, endedAtMs: at, error, category: "data", heartbeats: 2, progress: { current: 3 } },
+      {
+        n: 1,
+        state: "failed",
+        startedAtMs: at - 3000,
+        endedAtMs: at - 2000,
+        error,
+        category: "data",
+        worker: "worker-1",
+      },
+      {
+        n: 2,
+        state: "failed",
+        startedAtMs: at - 1000,
+        endedAtMs: at,
+        error,
+        category: "data",
+        heartbeats: 2,
+        progress: { current: 3 },
+      },
     ],
     attemptCount: 2,
     startedAtMs: at - 4000,

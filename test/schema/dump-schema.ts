@@ -2,6 +2,7 @@ import type { Sql } from "postgres";
 
 /** All that the migrations make in the schema `dlo`, in an order that does not depend on the server. */
 export async function dumpSchema(sql: Sql): Promise<string> {
+  await refuseWhatIsLeftOut(sql);
   const tables = await sql<{ name: string; options: string[] | null; comment: string | null }[]>`
     select relname as name, reloptions as options, obj_description(oid, 'pg_class') as comment
     from pg_class where relnamespace = 'dlo'::regnamespace and relkind = 'r' and relname <> '__drizzle_migrations' order by relname`;
@@ -10,6 +11,16 @@ export async function dumpSchema(sql: Sql): Promise<string> {
 }
 
 const header = `-- The whole schema, as the migrations make it. Generated: npx vitest run test/schema/migrations.test.ts -u`;
+
+async function refuseWhatIsLeftOut(sql: Sql): Promise<void> {
+  const others = await sql<{ name: string }[]>`
+    select relname as name from pg_class where relnamespace = 'dlo'::regnamespace and relkind not in ('r', 'i', 'S')
+    union all select proname from pg_proc where pronamespace = 'dlo'::regnamespace
+    union all select tgname from pg_trigger join pg_class on pg_class.oid = tgrelid
+      where relnamespace = 'dlo'::regnamespace and not tgisinternal`;
+  if (others.length > 0)
+    throw new Error(`The dump does not show these yet: ${others.map(({ name }) => name).join(", ")}`);
+}
 
 async function dumpTable(sql: Sql, table: { name: string; options: string[] | null; comment: string | null }) {
   const oid = sql`('dlo.' || quote_ident(${table.name}))::regclass`;
@@ -28,11 +39,19 @@ async function dumpTable(sql: Sql, table: { name: string; options: string[] | nu
     select pg_get_indexdef(indexrelid) || ';' as line from pg_index
     where indrelid = ${oid} and not exists (select from pg_constraint where conindid = indexrelid and contype in ('p', 'u')) order by 1`;
   const body = [
-    ...columns.map(({ line, comment }, i) => ({ line, comment, last: i === columns.length - 1 && constraints.length === 0 })),
+    ...columns.map(({ line, comment }, i) => ({
+      line,
+      comment,
+      last: i === columns.length - 1 && constraints.length === 0,
+    })),
     ...constraints.map(({ line }, i) => ({ line, comment: null, last: i === constraints.length - 1 })),
   ].map(({ line, comment, last }) => `  ${line}${last ? "" : ","}${comment === null ? "" : ` -- ${comment}`}`);
   const options = table.options === null ? "" : ` with (${table.options.join(", ")})`;
-  return [`-- ${table.comment}`, `create table dlo.${table.name} (`, ...body, `)${options};`, ...indexes.map(({ line }) => line)].join(
-    "\n",
-  );
+  return [
+    `-- ${table.comment}`,
+    `create table dlo.${table.name} (`,
+    ...body,
+    `)${options};`,
+    ...indexes.map(({ line }) => line),
+  ].join("\n");
 }

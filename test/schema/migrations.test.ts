@@ -51,7 +51,10 @@ test("the committed dump is what the migrations make, and every table and column
 test("migrating again changes nothing, and the database keeps its id", async () => {
   const url = await emptyDatabase();
   const lines: string[] = [];
-  expect(await migrateDatabase(url, { progress: (line) => lines.push(line) })).toEqual({ applied: tags, schemaVersion: tags.length });
+  expect(await migrateDatabase(url, { progress: (line) => lines.push(line) })).toEqual({
+    applied: tags,
+    schemaVersion: tags.length,
+  });
   expect(lines).toEqual(tags.map((tag) => `Applying migration ${tag}`));
   await using database = openDatabase(url);
   const before = await checkSchema(database.db);
@@ -75,7 +78,10 @@ test("a database that was not set up is named as such, and nothing is written", 
 test("a schema that is behind asks for the set-up, and one that needs newer code refuses this one", async () => {
   const { db, sql, url } = await testDatabase();
   await sql`update dlo.office set schema_version = ${codeVersion - 1}`;
-  await expect(checkSchema(db)).rejects.toMatchObject({ code: "SCHEMA_TOO_OLD", message: expect.stringContaining("dlo setup") });
+  await expect(checkSchema(db)).rejects.toMatchObject({
+    code: "SCHEMA_TOO_OLD",
+    message: expect.stringContaining("dlo setup"),
+  });
   await sql`update dlo.office set schema_version = ${codeVersion + 3}`;
   await expect(checkSchema(db)).resolves.toMatchObject({ schemaVersion: codeVersion + 3 });
   await sql`update dlo.office set minimum_code_version = ${codeVersion + 1}`;
@@ -89,7 +95,9 @@ test("a migration that fails leaves nothing behind", async () => {
   await sql`create schema dlo`;
   await sql`create table dlo.events ()`;
   await expect(migrateDatabase(url)).rejects.toMatchObject({ code: "DATABASE_ERROR", details: { sqlState: "42P07" } });
-  expect(await sql`select relname from pg_class where relnamespace = 'dlo'::regnamespace`).toMatchObject([{ relname: "events" }]);
+  expect(await sql`select relname from pg_class where relnamespace = 'dlo'::regnamespace`).toMatchObject([
+    { relname: "events" },
+  ]);
   await sql.end();
 });
 

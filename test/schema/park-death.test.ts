@@ -17,7 +17,14 @@ test("a first death opens a letter with its death, its attempts, its cause and a
   const death = deathOf("movie-1");
   const { letter, isNew, deathKnown } = await parkDeath(db, death);
   expect({ isNew, deathKnown }).toEqual({ isNew: true, deathKnown: false });
-  expect(letter).toMatchObject({ workflowId: "movie-1", status: "parked", revision: 0, deaths: 1, attempts: 2, cleaned: false });
+  expect(letter).toMatchObject({
+    workflowId: "movie-1",
+    status: "parked",
+    revision: 0,
+    deaths: 1,
+    attempts: 2,
+    cleaned: false,
+  });
   expect(letter.expiresAt).toEqual(new Date(death.expiresAtMs!));
   expect(await lettersOf("movie-1")).toMatchObject([
     { payload: { title: 1958 }, payloadData: Buffer.from("encoded input"), failure: death.error, tags: ["movies"] },
@@ -28,7 +35,9 @@ test("a first death opens a letter with its death, its attempts, its cause and a
     { deathN: 1, n: 2, state: "failed", heartbeats: 2, progress: { current: 3 } },
   ]);
   expect(await db.select().from(causes).where(eq(causes.id, letter.causeId))).toMatchObject([death.cause]);
-  expect(await eventsOf("movie-1")).toMatchObject([{ type: "parked", letterId: letter.id, runId: death.runId, position: null }]);
+  expect(await eventsOf("movie-1")).toMatchObject([
+    { type: "parked", letterId: letter.id, runId: death.runId, position: null },
+  ]);
 });
 
 test("the same death twenty times at once is one letter with one death", async () => {
@@ -47,13 +56,19 @@ test("many deaths of one workflow id at once meet in one letter, numbered withou
   expect(parked.filter(({ isNew }) => isNew)).toHaveLength(1);
   expect(await lettersOf("movie-3")).toMatchObject([{ deaths: 12, attempts: 24 }]);
   expect((await deathsOf("movie-3")).map(({ n }) => n)).toEqual(runs.map((_, i) => i + 1));
-  expect((await eventsOf("movie-3")).map(({ type }) => type)).toEqual(["parked", ...Array<string>(11).fill("died_again")]);
+  expect((await eventsOf("movie-3")).map(({ type }) => type)).toEqual([
+    "parked",
+    ...Array<string>(11).fill("died_again"),
+  ]);
 });
 
 test("an open letter takes over the new death's error and input, and keeps its own status, clock and policy", async () => {
   const first = deathOf("movie-4");
   const { letter } = await parkDeath(db, first);
-  await db.update(deadLetters).set({ revision: 7, originalPayloadData: Buffer.from("old") }).where(eq(deadLetters.id, letter.id));
+  await db
+    .update(deadLetters)
+    .set({ revision: 7, originalPayloadData: Buffer.from("old") })
+    .where(eq(deadLetters.id, letter.id));
   const second = deathOf("movie-4", {
     reason: "given_up",
     category: "network",
@@ -65,13 +80,28 @@ test("an open letter takes over the new death's error and input, and keeps its o
     queue: "other",
     retentionMs: "indefinite",
   });
-  expect(await parkDeath(db, second)).toMatchObject({ isNew: false, deathKnown: false, letter: { id: letter.id, deaths: 2 } });
+  expect(await parkDeath(db, second)).toMatchObject({
+    isNew: false,
+    deathKnown: false,
+    letter: { id: letter.id, deaths: 2 },
+  });
   expect(await lettersOf("movie-4")).toMatchObject([
     {
       ...{ reason: "given_up", category: "network", errorType: "Gone", errorMessage: "no answer", stackTrace: null },
-      ...{ runId: second.runId, payload: { title: "1958" }, payloadData: Buffer.from("new input"), originalPayloadData: null },
+      ...{
+        runId: second.runId,
+        payload: { title: "1958" },
+        payloadData: Buffer.from("new input"),
+        originalPayloadData: null,
+      },
       ...{ firstFailedAt: new Date(first.diedAtMs), failedAt: new Date(second.diedAtMs) },
-      ...{ status: "parked", revision: 7, expiresAt: new Date(first.expiresAtMs!), queue: "default", retentionMs: first.retentionMs },
+      ...{
+        status: "parked",
+        revision: 7,
+        expiresAt: new Date(first.expiresAtMs!),
+        queue: "default",
+        retentionMs: first.retentionMs,
+      },
     },
   ]);
 });
@@ -83,7 +113,11 @@ test("a death after the letter is closed is a new letter, and a repeat of the ol
     .update(deadLetters)
     .set({ status: "discarded", closedAt: new Date(), expiresAt: null })
     .where(eq(deadLetters.id, letter.id));
-  expect(await parkDeath(db, first)).toMatchObject({ isNew: false, deathKnown: true, letter: { id: letter.id, status: "discarded" } });
+  expect(await parkDeath(db, first)).toMatchObject({
+    isNew: false,
+    deathKnown: true,
+    letter: { id: letter.id, status: "discarded" },
+  });
   const second = await parkDeath(db, deathOf("movie-5"));
   expect(second.isNew).toBe(true);
   expect(second.letter.id).not.toBe(letter.id);
@@ -108,7 +142,9 @@ test("deaths of one workflow id race with the letter's closing: each lands in a 
 
 test("many jobs that die of a new cause at once all get their letters", async () => {
   const cause = { ...deathOf("x").cause, id: "0197a3c4-0000-5000-8000-00000000beef" };
-  const parked = await Promise.all(Array.from({ length: 20 }, (_, i) => parkDeath(db, deathOf(`movie-7-${i}`, { cause }))));
+  const parked = await Promise.all(
+    Array.from({ length: 20 }, (_, i) => parkDeath(db, deathOf(`movie-7-${i}`, { cause }))),
+  );
   expect(parked.every(({ isNew }) => isNew)).toBe(true);
   expect(await db.select().from(causes).where(eq(causes.id, cause.id))).toHaveLength(1);
 });

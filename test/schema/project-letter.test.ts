@@ -1,4 +1,6 @@
 import { eq } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/postgres-js";
+import postgres from "postgres";
 import { expect, test } from "vitest";
 import { beginRetry } from "../../schema/begin-retry.ts";
 import { parkDeath } from "../../schema/park-death.ts";
@@ -8,7 +10,7 @@ import { deadLetters, deaths, events } from "../../schema/tables.ts";
 import { testDatabase } from "../setup/postgres.ts";
 import { deathOf, diedAt } from "./deaths.ts";
 
-const { db } = await testDatabase();
+const { db, url } = await testDatabase();
 
 const noLetter = "0197a3c4-0000-7000-8000-000000000000";
 const rowOf = async (id: string) => (await db.select().from(deadLetters).where(eq(deadLetters.id, id)))[0]!;
@@ -107,7 +109,11 @@ test("the input before the first amendment stays beside the amended one", async 
   await amend(1, "one");
   await amend(2, "two");
   expect(await rowOf(letterId)).toMatchObject({
-    ...{ payload: { title: "two" }, payloadData: Buffer.from("two"), originalPayloadData: Buffer.from("encoded input") },
+    ...{
+      payload: { title: "two" },
+      payloadData: Buffer.from("two"),
+      originalPayloadData: Buffer.from("encoded input"),
+    },
   });
 });
 
@@ -154,9 +160,67 @@ test("a retry's death parks the letter again, once, with the input of the row", 
 test("the death of a run that the letter waited for brings that run's own input", async () => {
   const letterId = await parked("movie-11");
   const { payload, payloadData, memoData, headers, idempotencyKey, ...death } = deathOf("movie-11");
-  const input = { payload: [1, 2], payloadData: Buffer.from("its own"), memoData: null, headers: {}, idempotencyKey: "k" };
+  const input = {
+    payload: [1, 2],
+    payloadData: Buffer.from("its own"),
+    memoData: null,
+    headers: {},
+    idempotencyKey: "k",
+  };
   await recordRetryDeath(db, { ...death, letterId, revision: 1, expiresAtMs: null, input });
   expect(await rowOf(letterId)).toMatchObject({ ...input, expiresAt: null, deaths: 2 });
+});
+
+test("a death that the run has parked by itself is not counted again, and the row takes the revision", async () => {
+  const letterId = await parked("movie-14");
+  const death = deathOf("movie-14");
+  await parkDeath(db, death);
+  const recorded = await recordRetryDeath(db, { ...death, letterId, revision: 3, expiresAtMs: diedAt + 7000 });
+  expect(recorded).toMatchObject({ n: 2, runId: death.runId });
+  expect(await rowOf(letterId)).toMatchObject({
+    deaths: 2,
+    attempts: 4,
+    revision: 3,
+    expiresAt: new Date(diedAt + 7000),
+  });
+  expect(await eventTypesOf(letterId)).toEqual(["parked", "died_again"]);
+});
+
+test("a death that comes after the closing is appended, and the letter stays closed", async () => {
+  const letterId = await parked("movie-15");
+  const close = { deaths: 1, reason: null, atMs: diedAt };
+  await projectLetter(db, { letterId, revision: 1, status: "expired", events: [], close });
+  await recordRetryDeath(db, { ...deathOf("movie-15"), letterId, revision: 2, expiresAtMs: diedAt + 1 });
+  expect(await rowOf(letterId)).toMatchObject({ status: "expired", deaths: 2, expiresAt: null });
+});
+
+test("of a closing and a death at once, the letter either closes without it, or stays open with it", async () => {
+  for (let round = 0; round < 30; round++) {
+    const workflowId = `movie-16-${round}`;
+    const letterId = await parked(workflowId);
+    const close = { deaths: 1, reason: null, atMs: diedAt };
+    const [{ letter }, result] = await Promise.all([
+      parkDeath(db, deathOf(workflowId)),
+      projectLetter(db, { letterId, revision: 1, status: "expired", events: [], close }),
+    ]);
+    const { status, deaths: known } = await rowOf(letterId);
+    if (result === "dying")
+      expect({ status, known, id: letter.id }).toEqual({ status: "parked", known: 2, id: letterId });
+    else expect({ result, status, known }).toEqual({ result: "written", status: "expired", known: 1 });
+    expect(letter.id === letterId).toBe(result === "dying");
+  }
+});
+
+test("a death, a retry, its death and a projection are one statement each", async () => {
+  const statements: string[] = [];
+  const client = postgres(url, { max: 1 });
+  const counted = drizzle(client, { logger: { logQuery: (query) => void statements.push(query) } });
+  const { letter } = await parkDeath(counted, deathOf("movie-17"));
+  await beginRetry(counted, { letterId: letter.id, revision: 1, event: event("retry_asked") });
+  await projectLetter(counted, { letterId: letter.id, revision: 2, status: "retrying", events: [event("retrying")] });
+  await recordRetryDeath(counted, { ...deathOf("movie-17"), letterId: letter.id, revision: 3, expiresAtMs: null });
+  await client.end();
+  expect(statements).toHaveLength(4);
 });
 
 test("a death that comes late is appended, but status and clock stay as the newer revision has them", async () => {

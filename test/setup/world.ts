@@ -1,11 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { Connection } from "@temporalio/client";
 import { temporal } from "@temporalio/proto";
+import { DefaultLogger, Runtime } from "@temporalio/worker";
 import postgres from "postgres";
 import { inject } from "vitest";
 import { connect, type ConnectOptions, type Dlo } from "../../client/index.ts";
 import { searchAttributeNames } from "../../model/search-attributes.ts";
 import { type RunningWorker, runOffice, type RunOfficeOptions, runWorker, type RunWorkerOptions } from "../../worker/index.ts";
+
+// Jobs die here by design, and each death is a warning of the SDK's.
+Runtime.install({ logger: new DefaultLogger("ERROR") });
 
 /** A namespace and a database of one test file, on the run's stack. */
 export type World = AsyncDisposable & {

@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+import { program } from "./program.ts";
+import { reportError } from "./report-error.ts";
+
+// A reader that has seen enough (`dlo list | head`) is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+
+try {
+  await program().parseAsync();
+} catch (error) {
+  process.exitCode = reportError(error);
+}

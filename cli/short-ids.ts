@@ -1,0 +1,20 @@
+/**
+ * Shortens ids as far as they tell these letters apart.
+ *
+ * The first 12 digits of an id are its time in milliseconds, so fewer would name all that died in a minute or a second.
+ */
+export function shortIds(ids: readonly string[]): ReadonlyMap<string, string> {
+  const distinct = [...new Set(ids)];
+  for (const length of lengths) {
+    const short = distinct.map((id) => id.slice(0, length));
+    if (new Set(short).size === distinct.length) return new Map(distinct.map((id, i) => [id, short[i]!]));
+  }
+  return new Map(distinct.map((id) => [id, id]));
+}
+
+export function shortId(id: string): string {
+  return id.slice(0, lengths[0]);
+}
+
+/** Up to the ends of the groups. */
+const lengths = [13, 18, 23] as const;

@@ -1,0 +1,25 @@
+import { defaultPayloadConverter } from "@temporalio/common";
+import { temporal } from "@temporalio/proto";
+import type { Codec } from "../model/config.ts";
+import { officeErrorOf } from "../model/office-error.ts";
+
+/**
+ * The arguments in a row's serialized payloads.
+ *
+ * @throws {OfficeError} `CONFIG_INVALID` where they are encrypted and the codec is missing, or not theirs
+ */
+export async function decodeInput(data: Uint8Array, codec: Codec | readonly Codec[] | undefined): Promise<unknown[]> {
+  const codecs = codec === undefined ? [] : Array.isArray(codec) ? (codec as readonly Codec[]) : [codec as Codec];
+  try {
+    let { payloads } = temporal.api.common.v1.Payloads.decode(data);
+    for (const one of codecs.toReversed()) payloads = await one.decode(payloads);
+    return payloads.map((payload) => defaultPayloadConverter.fromPayload(payload));
+  } catch (error) {
+    throw officeErrorOf(
+      "CONFIG_INVALID",
+      `The recorded input cannot be decoded: ${error instanceof Error ? error.message : String(error)}. If payloads are encrypted, name their codec in dlo.config`,
+      {},
+      { cause: error },
+    );
+  }
+}
