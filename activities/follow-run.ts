@@ -19,10 +19,7 @@ export async function followRun(client: Client, { workflowId, exceptRunId }: Fol
     if (found === undefined) return { runId: "", excepted: false, outcome: "gone" };
     if (found.runId === exceptRunId) return { runId: found.runId, excepted: true, outcome: outcomes[found.status] ?? "failed" };
     if (found.status !== "RUNNING") return { runId: found.runId, excepted: false, outcome: outcomes[found.status] ?? "failed" };
-    await Promise.race([
-      client.workflow.getHandle(workflowId, found.runId).result().catch(() => undefined),
-      sleep(listenMs, cancellationSignal),
-    ]);
+    await listen(client, workflowId, found.runId, cancellationSignal);
     const now = await latestRun(client, workflowId);
     if (now === undefined) return { runId: found.runId, excepted: false, outcome: "gone" };
     if (now.status !== "RUNNING") return { runId: now.runId, excepted: false, outcome: outcomes[now.status] ?? "failed" };
@@ -55,9 +52,11 @@ async function latestRun(client: Client, workflowId: string): Promise<{ runId: s
   }
 }
 
-async function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
-  });
+/** Returns when the run has ended, when the time is over, or when the office stops; and then no poll goes on behind its back. */
+async function listen(client: Client, workflowId: string, runId: string, stopped: AbortSignal): Promise<void> {
+  const enough = AbortSignal.any([stopped, AbortSignal.timeout(listenMs)]);
+  await client
+    .withAbortSignal(enough, async () => await client.workflow.getHandle(workflowId, runId).result())
+    // However the run ended, and whether this was interrupted: the caller looks for itself.
+    .catch(() => undefined);
 }

@@ -1,12 +1,12 @@
 import { defaultPayloadConverter } from "@temporalio/common";
-import { temporal } from "@temporalio/proto";
+import proto from "@temporalio/proto";
 import type { Codec } from "../model/config.ts";
-import type { RunMemo } from "../model/run-memo.ts";
+import { asRunMemo, type RunMemo } from "../model/run-memo.ts";
 import type { SeedPayload } from "../model/run-seed.ts";
 
-export type Payload = temporal.api.common.v1.IPayload;
+export type Payload = proto.temporal.api.common.v1.IPayload;
 
-const { Payload: PayloadProto, Payloads: PayloadsProto } = temporal.api.common.v1;
+const { Payload: PayloadProto, Payloads: PayloadsProto } = proto.temporal.api.common.v1;
 
 /** A run's input as its row keeps it: the serialized `Payloads` of history, metadata included. */
 export function serializePayloads(payloads: readonly Payload[]): Buffer {
@@ -44,8 +44,7 @@ export async function shownInput(payloads: readonly Payload[], codecs: readonly 
 /** A run's memo, read from its payload. */
 export async function readMemo(payload: Payload | null | undefined, codecs: readonly Codec[]): Promise<RunMemo> {
   if (!payload) return {};
-  const memo = await shownInput([payload], codecs);
-  return typeof memo === "object" && memo !== null && !Array.isArray(memo) ? (memo as RunMemo) : {};
+  return asRunMemo(await shownInput([payload], codecs));
 }
 
 /** Stored payloads, ready to start a run with: without encryption, which the worker puts on again. */

@@ -69,7 +69,9 @@ async function actOnMany(
         if (concernsAll(error)) throw error;
         tried++;
         failed++;
-        sayError(error, id);
+        // Most messages name the letter themselves.
+        const names = error instanceof Error && error.message.includes(id);
+        sayError(error, names ? undefined : id);
       }
     }
   } finally {

@@ -3,6 +3,7 @@ import { usage } from "../model/office-error.ts";
 import { act } from "./act.ts";
 import { configFlag } from "./config-flag.ts";
 import { newInput } from "./new-input.ts";
+import { announceTarget } from "./open-client.ts";
 import { outputFlag } from "./output-flag.ts";
 import { shortId } from "./short-ids.ts";
 import { withSignature } from "./signature-flags.ts";
@@ -30,6 +31,7 @@ Examples:
   jq '.payload.title |= tostring | .payload' letter.json | dlo amend 0197a3b2-1c4d --input -`,
     );
   return withTarget(withSignature(command)).action(async (id, options) => {
+    await announceTarget(options);
     const given = await newInput([id], options, null);
     if (given.kind === "stop") return;
     if (given.kind === "none") throw usage("What is the new input? Give it with --input, or --edit the recorded one");

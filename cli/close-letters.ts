@@ -3,6 +3,7 @@ import { usage } from "../model/office-error.ts";
 import { type ActFlags, act } from "./act.ts";
 import { canAsk, confirmDestruction } from "./confirm.ts";
 import { cut, oneLine } from "./cut.ts";
+import { announceTarget } from "./open-client.ts";
 import { withReader } from "./open-reader.ts";
 import { readsStdin } from "./read-ids.ts";
 import type { signatureOf } from "./signature-flags.ts";
@@ -15,6 +16,7 @@ export async function closeLetters(
   words: { doing: string; done: string },
   command: (dlo: Dlo, id: string, signature: ReturnType<typeof signatureOf>) => Promise<LetterRow>,
 ): Promise<void> {
+  await announceTarget(flags);
   const asks = !flags.yes && canAsk();
   // With ids on a pipe there is no terminal left to ask on.
   if (!flags.yes && readsStdin(ids)) throw usage(`dlo ${name} cannot be undone, and with ids from a pipe nobody can be asked. To go ahead: --yes`);

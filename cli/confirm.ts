@@ -9,7 +9,7 @@ export function canAsk(): boolean {
 /** Asks on a terminal; Ctrl-C and Escape are a no. */
 export async function ask(question: string, initialValue = false): Promise<boolean> {
   const { confirm, isCancel } = await import("@clack/prompts");
-  const answer = await confirm({ message: question, initialValue, output: process.stderr });
+  const answer = await confirm({ message: question, initialValue, withGuide: false, output: process.stderr });
   return !isCancel(answer) && answer;
 }
 

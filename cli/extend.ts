@@ -1,6 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { act } from "./act.ts";
 import { configFlag } from "./config-flag.ts";
+import { announceTarget } from "./open-client.ts";
 import { outputFlag } from "./output-flag.ts";
 import { retentionArgument } from "./read-duration.ts";
 import { bothTimes } from "./relative-time.ts";
@@ -24,6 +25,7 @@ Examples:
   dlo list --queue payments --output jsonl | dlo extend - 90d --by ann`,
     );
   return withTarget(withSignature(command)).action(async (id, retention, options) => {
+    await announceTarget(options);
     await act([id], options, { doing: "Extending", done: "extended" }, async (dlo, letterId, signature) => {
       const letter = await dlo.letters.extend(letterId, { retention, ...signature });
       const expiry =

@@ -5,11 +5,14 @@ import { isOpen } from "../model/status.ts";
 import type { LetterRow } from "../client/index.ts";
 import { cut, oneLine } from "./cut.ts";
 import { paint } from "./paint.ts";
-import { relativeTime } from "./relative-time.ts";
+import { briefTime } from "./relative-time.ts";
 import { shortIds } from "./short-ids.ts";
 import { table } from "./table.ts";
 
-/** @param columns the terminal's width, to which errors are cut; absent: they are shown at some length */
+/**
+ * @param columns the terminal's width: errors are cut to it, and where they would have no room at all, the columns that can
+ *   be done without are left out. Absent: errors are shown at some length
+ */
 export function letterTable(letters: readonly LetterRow[], columns: number | undefined): string {
   const short = shortIds(letters.map(({ id }) => id));
   const cells = letters.map((letter) => ({
@@ -20,19 +23,22 @@ export function letterTable(letters: readonly LetterRow[], columns: number | und
     category: letter.category,
     error: oneLine(`${letter.errorType}: ${letter.errorMessage}`),
     deaths: String(letter.deaths),
-    failed: relativeTime(letter.failedAt),
+    failed: briefTime(letter.failedAt),
     expires: expiry(letter),
   }));
-  const widths = Object.fromEntries(
-    heads.map(([column, title]) => [column, Math.max(title.length, ...cells.map((cell) => cell[column].length)) + gap]),
-  );
-  const others = heads.reduce((sum, [column]) => sum + (column === "error" ? 0 : (widths[column] ?? 0)), 0);
-  const room = columns === undefined ? longestError : Math.max(shortestError, columns - others - gap);
+  const widthOf = (column: Column) => Math.max(heads[column].length, ...cells.map((cell) => cell[column].length)) + gap;
+  let shown: readonly Column[] = Object.keys(heads) as Column[];
+  const room = () =>
+    columns === undefined
+      ? longestError
+      : columns - gap - shown.reduce((sum, column) => sum + (column === "error" ? 0 : widthOf(column)), 0);
+  for (const column of dispensable) if (room() < shortestError) shown = shown.filter((one) => one !== column);
+  const errorLength = Math.max(room(), shortestError);
   return table(
-    heads.map(([, title]) => title),
+    shown.map((column) => heads[column]),
     cells.map((cell) =>
-      heads.map(([column]) => {
-        if (column === "error") return cut(cell.error, room);
+      shown.map((column) => {
+        if (column === "error") return cut(cell.error, errorLength);
         if (column === "status") return paintStatus(cell.status);
         return column === "category" ? paintCategory(cell.category) : cell[column];
       }),
@@ -59,17 +65,22 @@ export function paintCategory(category: Category): string {
   return paint(needsPerson(category) ? "red" : "magenta", category);
 }
 
-const heads = [
-  ["id", "ID"],
-  ["status", "STATUS"],
-  ["job", "JOB"],
-  ["about", "ABOUT"],
-  ["category", "CATEGORY"],
-  ["error", "ERROR"],
-  ["deaths", "DEATHS"],
-  ["failed", "FAILED"],
-  ["expires", "EXPIRES"],
-] as const;
+const heads = {
+  id: "ID",
+  status: "STATUS",
+  job: "JOB",
+  about: "ABOUT",
+  category: "CATEGORY",
+  error: "ERROR",
+  deaths: "DEATHS",
+  failed: "FAILED",
+  expires: "EXPIRES",
+} as const;
+
+type Column = keyof typeof heads;
+
+/** What a narrow terminal does without, first things first. */
+const dispensable: readonly Column[] = ["deaths", "expires", "job"];
 
 const gap = 2;
 const shortestError = 20;
@@ -82,7 +93,7 @@ function shortWorkflowId({ workflowId, job }: LetterRow): string {
 
 function expiry({ status, expiresAt, retryAt }: LetterRow): string {
   if (!isOpen(status)) return "-";
-  if (retryAt !== null) return `retry ${relativeTime(retryAt)}`;
+  if (retryAt !== null) return `retry ${briefTime(retryAt)}`;
   if (status === "retrying") return "-";
-  return expiresAt === null ? "never" : relativeTime(expiresAt);
+  return expiresAt === null ? "never" : briefTime(expiresAt);
 }

@@ -3,6 +3,7 @@ import { extname, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Config, defineConfig } from "../model/config.ts";
 import { configInvalid, errorCodeOf } from "../model/office-error.ts";
+import { oneLine } from "./cut.ts";
 
 export type LoadedConfig = {
   readonly config: Config;
@@ -47,7 +48,7 @@ async function evaluate(file: string, from: string): Promise<unknown> {
     return await jiti.import(file, { default: true });
   } catch (error) {
     if (errorCodeOf(error) === "CONFIG_INVALID") throw error;
-    const why = error instanceof Error ? error.message : String(error);
+    const why = oneLine(error instanceof Error ? error.message : String(error));
     const failure = configInvalid(from, `it cannot be loaded: ${why}`);
     failure.cause = error;
     throw failure;

@@ -1,6 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { act } from "./act.ts";
 import { configFlag } from "./config-flag.ts";
+import { announceTarget } from "./open-client.ts";
 import { outputFlag } from "./output-flag.ts";
 import { withSignature } from "./signature-flags.ts";
 import { withTarget } from "./target-flags.ts";
@@ -21,6 +22,7 @@ Examples:
   dlo list --job charge-card --output jsonl | dlo note - "part of incident 512"`,
     );
   return withTarget(withSignature(command)).action(async (id, text, options) => {
+    await announceTarget(options);
     await act([id], options, { doing: "Noting", done: "noted" }, async (dlo, letterId, signature) => {
       const letter = await dlo.letters.note(letterId, { text, ...signature });
       return { letter, said: `Noted on ${letter.job} ${letter.workflowId}.` };

@@ -21,21 +21,20 @@ export async function withClient<Result>(
   }
 }
 
-/** As `withClient`, for what changes something: with the configuration's codec, and it names its target first. */
+/** As `withClient`, with the configuration's codec: commands carry payloads. */
 export async function actingClient<Result>(
-  flags: TargetFlags & { readonly config?: string | undefined },
+  flags: TargetFlags & { readonly config?: string },
   work: (dlo: Dlo) => Promise<Result>,
 ): Promise<Result> {
   const loaded = await loadConfig(flags.config);
-  return await withClient(flags, loaded?.config.codec, async (dlo) => {
-    nameTarget(dlo.target);
-    return await work(dlo);
-  });
+  return await withClient(flags, loaded?.config.codec, work);
 }
 
 /** Before something is changed, its doer sees where. */
-export function nameTarget({ temporal }: Dlo["target"]): void {
-  notice(paint("dim", `Target: ${temporal.address}, namespace ${temporal.namespace} (from ${temporal.from})`, process.stderr));
+export async function announceTarget(flags: TargetFlags): Promise<void> {
+  const { findTarget } = await import("../connect/target.ts");
+  const { address, namespace, from } = findTarget(targetOptions(flags)).temporal;
+  notice(paint("dim", `Target: ${address}, namespace ${namespace} (from ${from})`, process.stderr));
 }
 
 /** The signature of commands, unless --by names another. */

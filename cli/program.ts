@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
+import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { amendCommand } from "./amend.ts";
 import { devCommand } from "./dev.ts";
 import { discardCommand } from "./discard.ts";
@@ -22,7 +22,6 @@ export function program(): CommandUnknownOpts {
   const dlo = new Command("dlo")
     .description("A dead letter queue for Temporal: see what died and why, mend it, run it again.")
     .version(version(), "-V, --version", "print the version")
-    .helpOption("-h, --help", "print this help")
     .addHelpText(
       "after",
       `
@@ -53,7 +52,7 @@ const groups: readonly (readonly [string, readonly CommandUnknownOpts[]])[] = [
 function settle(command: CommandUnknownOpts): void {
   command
     .exitOverride()
-    .helpOption("-h, --help", "print this help")
+    .addHelpOption(new Option("-h, --help", "print this help").helpGroup("Options:"))
     .showHelpAfterError(`For what there is: ${commandLine(command)} --help`)
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: (.)/, (_, first: string) => `${paint("red", "Error:", process.stderr)} ${first.toUpperCase()}`)) })
     .configureHelp({ styleTitle: (title) => paint("bold", title), helpWidth: Math.min(process.stdout.columns ?? 100, 120) });

@@ -15,6 +15,11 @@ export function absoluteTime(at: Date): string {
   return `${at.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
+/** "3m ago", "in 29d", "now": for columns. */
+export function briefTime(at: Date, nowMs = Date.now()): string {
+  return relativeTime(at, nowMs).replace(/ (s|m|h|d|y)[a-z]+/, "$1");
+}
+
 /** How long something took: "340 ms", "2.1 s", "4 minutes". */
 export function tookTime(spanMs: number): string {
   if (spanMs < 1000) return `${spanMs} ms`;

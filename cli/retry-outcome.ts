@@ -39,7 +39,7 @@ function outcome(letter: LetterRow, before: LetterRow): Done {
 async function spin(message: string): Promise<{ clear(): void }> {
   if (!process.stderr.isTTY) return { clear: () => undefined };
   const { spinner } = await import("@clack/prompts");
-  const spinning = spinner({ indicator: "timer", output: process.stderr });
+  const spinning = spinner({ indicator: "timer", withGuide: false, output: process.stderr });
   spinning.start(message);
   return { clear: () => spinning.clear() };
 }

@@ -5,6 +5,7 @@ import { usage } from "../model/office-error.ts";
 import { act, type Done } from "./act.ts";
 import { configFlag } from "./config-flag.ts";
 import { newInput } from "./new-input.ts";
+import { announceTarget } from "./open-client.ts";
 import { outputFlag } from "./output-flag.ts";
 import { durationArgument } from "./read-duration.ts";
 import { awaitOutcome } from "./retry-outcome.ts";
@@ -40,6 +41,7 @@ Examples:
   dlo list --category network --output jsonl | dlo retry - --after 10m --reason "the gateway is back"`,
     );
   return withTarget(withSignature(command)).action(async (ids, options) => {
+    await announceTarget(options);
     const { after, unchecked } = options;
     const given = await newInput(ids, options, "Retry with the input as it is?");
     if (given.kind === "stop") return;

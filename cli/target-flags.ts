@@ -18,9 +18,17 @@ export type TargetFlags = {
 export function withTarget<Args extends unknown[], Options extends OptionValues>(
   command: Command<Args, Options>,
 ): Command<Args, Options & TargetFlags> {
+  return withTemporal(command).addOption(
+    new Option("--database-url <url>", "Postgres, such as postgres://user:password@host:5432/database"),
+  ) as never;
+}
+
+/** As `withTarget`, for what needs no database. */
+export function withTemporal<Args extends unknown[], Options extends OptionValues>(
+  command: Command<Args, Options>,
+): Command<Args, Options & Omit<TargetFlags, "databaseUrl">> {
   command.optionsGroup(heading);
   for (const [flags, description] of temporalFlags) command.addOption(new Option(flags, description));
-  command.addOption(new Option("--database-url <url>", "Postgres, such as postgres://user:password@host:5432/database"));
   return command as never;
 }
 

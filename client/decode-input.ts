@@ -1,5 +1,5 @@
 import { defaultPayloadConverter } from "@temporalio/common";
-import { temporal } from "@temporalio/proto";
+import proto from "@temporalio/proto";
 import type { Codec } from "../model/config.ts";
 import { officeErrorOf } from "../model/office-error.ts";
 
@@ -11,7 +11,7 @@ import { officeErrorOf } from "../model/office-error.ts";
 export async function decodeInput(data: Uint8Array, codec: Codec | readonly Codec[] | undefined): Promise<unknown[]> {
   const codecs = codec === undefined ? [] : Array.isArray(codec) ? (codec as readonly Codec[]) : [codec as Codec];
   try {
-    let { payloads } = temporal.api.common.v1.Payloads.decode(data);
+    let { payloads } = proto.temporal.api.common.v1.Payloads.decode(data);
     for (const one of codecs.toReversed()) payloads = await one.decode(payloads);
     return payloads.map((payload) => defaultPayloadConverter.fromPayload(payload));
   } catch (error) {

@@ -5,7 +5,9 @@ import { checkInput } from "../model/check-input.ts";
 import type { Duration } from "../model/duration.ts";
 import { parseDuration } from "../model/duration.ts";
 import { alreadyStarted, inputInvalid, inputTooLarge, usage } from "../model/office-error.ts";
+import { jobWorkflowIdOf } from "../model/ids.ts";
 import type { Job } from "../model/job.ts";
+import { keyOf } from "../model/job-key.ts";
 import { type RunMemo, runMemoKey } from "../model/run-memo.ts";
 import { searchAttributes } from "../model/search-attributes.ts";
 import { unknownWord } from "../model/suggest.ts";
@@ -42,12 +44,11 @@ export async function startJob<Input>(
   options: StartOptions = {},
   hasSearchAttributes: () => Promise<boolean>,
 ): Promise<JobRun> {
-  for (const key of Object.keys(options))
-    if (!startKeys.includes(key)) throw usage(unknownWord("start option", key, startKeys));
+  const startDelay = checkOptions(options);
   const checked = await checkInput(job.input, input);
   if (!checked.valid) throw inputInvalid(job.name, checked.violations);
   await refuseLarge(client, job.name, input);
-  const key = options.key ?? job.key?.(checked.value);
+  const key = options.key ?? keyOf(job, checked.value);
   const workflowId = options.id ?? `${job.name}/${uuidv7()}`;
   const memo = memoOf(options, key);
   try {
@@ -58,7 +59,7 @@ export async function startJob<Input>(
       workflowIdReusePolicy: "ALLOW_DUPLICATE_FAILED_ONLY",
       ...(memo === undefined ? {} : { memo: { [runMemoKey]: memo } }),
       ...((await hasSearchAttributes()) ? { typedSearchAttributes: attributesOf(job.name, key) } : {}),
-      ...(options.startDelay === undefined ? {} : { startDelay: parseDuration(options.startDelay, "startDelay") }),
+      ...(startDelay === undefined ? {} : { startDelay }),
     });
     return jobRun(client, handle.workflowId, handle.firstExecutionRunId);
   } catch (error) {
@@ -68,6 +69,35 @@ export async function startJob<Input>(
 }
 
 const startKeys = ["id", "headers", "idempotencyKey", "key", "batch", "startDelay"];
+
+/** Temporal takes ids of 1,000 bytes, and a letter's has twelve more than its job's. */
+const longestIdBytes = 980;
+
+function checkOptions(options: StartOptions): number | undefined {
+  for (const key of Object.keys(options))
+    if (!startKeys.includes(key)) throw usage(unknownWord("start option", key, startKeys));
+  const { id, headers, startDelay } = options;
+  for (const key of ["id", "idempotencyKey", "key", "batch"] as const)
+    if (options[key] !== undefined && (typeof options[key] !== "string" || options[key] === ""))
+      throw usage(`Start option ${key} must be a text, got ${JSON.stringify(options[key])}`);
+  if (id !== undefined && Buffer.byteLength(id) > longestIdBytes)
+    throw usage(`Start option id has ${Buffer.byteLength(id)} bytes, and at most ${longestIdBytes} are possible`);
+  if (id !== undefined && jobWorkflowIdOf(id) !== undefined)
+    throw usage(`Start option id must not begin as "${id.slice(0, 12)}" does: dead letters have such ids`);
+  if (headers !== undefined && !isTexts(headers))
+    throw usage("Start option headers must be an object of texts, such as { traceparent: \"00-…\" }");
+  if (startDelay === undefined) return undefined;
+  try {
+    return parseDuration(startDelay, "startDelay", { minimumMs: 0 });
+  } catch (error) {
+    throw usage(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function isTexts(headers: unknown): boolean {
+  if (typeof headers !== "object" || headers === null || Array.isArray(headers)) return false;
+  return Object.values(headers).every((value) => typeof value === "string");
+}
 
 function memoOf({ headers, idempotencyKey, batch }: StartOptions, key: string | undefined): RunMemo | undefined {
   const memo: RunMemo = {

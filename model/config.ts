@@ -1,6 +1,6 @@
 import type { Classifier } from "./classify.ts";
 import { parseRetention } from "./contract.ts";
-import type { Duration } from "./duration.ts";
+import { type Duration, parseDuration } from "./duration.ts";
 import type { HandledJob } from "./job.ts";
 import { configInvalid } from "./office-error.ts";
 import { unknownWord } from "./suggest.ts";
@@ -82,6 +82,11 @@ export function defineConfig(config: Config): Config {
   for (const [name, queue] of Object.entries(config.queues ?? {})) checkQueue(name, queue);
   if (config.redact !== undefined && !isWords(config.redact))
     throw configInvalid("redact", 'it must be a list of field names or dotted paths, such as ["password", "card.number"]');
+  if (config.shutdownGraceTime !== undefined)
+    asConfig("shutdownGraceTime", () => parseDuration(config.shutdownGraceTime, "shutdownGraceTime", { minimumMs: 0 }));
+  if (config.classifier !== undefined && typeof config.classifier !== "function")
+    throw configInvalid("classifier", "it must be a function of the error, which returns a category or undefined");
+  checkActivities(config);
   if (config.office !== undefined && (typeof config.office !== "string" || config.office === ""))
     throw configInvalid("office", "it must be a name");
   return config;
@@ -118,22 +123,35 @@ function checkJobs(jobs: readonly HandledJob[]): void {
   }
 }
 
+/** A job's activity has its name, and would hide another of that name. */
+function checkActivities({ jobs = [], activities }: Config): void {
+  if (activities === undefined) return;
+  if (typeof activities !== "object" || activities === null) throw configInvalid("activities", "it must be an object of functions");
+  const taken = [...jobs.map(({ job }) => job.name), "validateInput"];
+  for (const name of Object.keys(activities))
+    if (taken.includes(name))
+      throw configInvalid(`activities.${name}`, "a job has an activity of this name, or Dead Letter Office itself; rename yours");
+}
+
 function checkQueue(name: string, queue: QueueOptions): void {
   for (const key of Object.keys(queue))
     if (!queueKeys.includes(key)) throw configInvalid(`queues.${name}`, unknownWord("queue option", key, queueKeys));
   for (const key of ["retention", "keepFor"] as const) {
     const value = queue[key];
-    if (value === undefined) continue;
-    try {
-      parseRetention(value, key);
-    } catch (error) {
-      throw configInvalid(`queues.${name}.${key}`, error instanceof Error ? error.message : String(error));
-    }
+    if (value !== undefined) asConfig(`queues.${name}.${key}`, () => parseRetention(value, key));
   }
   for (const [key, choices] of Object.entries({ store: ["encoded", "decoded"], payload: ["keep", "omit"] })) {
     const value = queue[key as "store" | "payload"];
     if (value !== undefined && !choices.includes(value))
       throw configInvalid(`queues.${name}.${key}`, `it must be ${choices.map((c) => `"${c}"`).join(" or ")}, got ${JSON.stringify(value)}`);
+  }
+}
+
+function asConfig(where: string, check: () => unknown): void {
+  try {
+    check();
+  } catch (error) {
+    throw configInvalid(where, error instanceof Error ? error.message : String(error));
   }
 }
 

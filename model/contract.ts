@@ -188,7 +188,6 @@ function checkName(name: unknown): string {
     );
   if ([...reservedTypes, ...reservedActivities].includes(name as never))
     throw jobInvalid(name, `the name "${name}" is taken by Dead Letter Office itself; choose another`);
-  if (name.startsWith("__temporal")) throw jobInvalid(name, "names that start with __temporal are Temporal's own");
   return name;
 }
 
@@ -210,9 +209,18 @@ function checkAttempts(fail: Fail, attempts: number, scheduleToCloseMs: number |
 
 function checkTimeouts(fail: Fail, timeouts: Record<string, number>): void {
   const { startToCloseTimeoutMs: attempt, scheduleToCloseTimeoutMs: all, heartbeatTimeoutMs: heartbeat } = timeouts;
+  const { scheduleToStartTimeoutMs: start } = timeouts;
   if (attempt !== undefined && all !== undefined && attempt > all)
     throw fail(
       `activity.startToCloseTimeout (${formatDuration(attempt)}) bounds one attempt and cannot be longer than scheduleToCloseTimeout (${formatDuration(all)}), which bounds all of them; were they swapped?`,
+    );
+  if (start !== undefined && all !== undefined && start > all)
+    throw fail(
+      `activity.scheduleToStartTimeout (${formatDuration(start)}) bounds the wait for a worker and cannot be longer than scheduleToCloseTimeout (${formatDuration(all)}), which bounds all of it; were they swapped?`,
+    );
+  if (heartbeat !== undefined && attempt !== undefined && heartbeat > attempt)
+    throw fail(
+      `activity.heartbeatTimeout (${formatDuration(heartbeat)}) bounds the silence within an attempt and cannot be longer than startToCloseTimeout (${formatDuration(attempt)}), which bounds the attempt; were they swapped?`,
     );
   if (heartbeat !== undefined && heartbeat < 1000)
     throw fail("activity.heartbeatTimeout must be at least 1 second: a worker could not beat in time");

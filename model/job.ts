@@ -71,9 +71,9 @@ export type JobOptions<Schema extends StandardSchemaV1> = ContractOptions & {
 export function defineJob<Schema extends StandardSchemaV1>(
   options: JobOptions<Schema>,
 ): Job<StandardSchemaV1.InferInput<Schema>, StandardSchemaV1.InferOutput<Schema>> {
-  const contract = readContract(options);
   for (const key of Object.keys(options))
-    if (!jobKeys.includes(key)) throw jobInvalid(contract.name, unknownWord("job option", key, jobKeys));
+    if (!jobKeys.includes(key)) throw jobInvalid(String(options.name), unknownWord("job option", key, jobKeys));
+  const contract = readContract(options);
   if (typeof options.input?.["~standard"]?.validate !== "function")
     throw jobInvalid(contract.name, "input must be a Standard Schema, such as z.object({ … }) of zod");
   if (options.key !== undefined && typeof options.key !== "function")

@@ -10,7 +10,7 @@ import type { ErrorRecord } from "./error-record.ts";
 export type Ledger = {
   /** Attempts in all; more than `entries` holds once the middle has been cut out. */
   readonly total: number;
-  /** How many of them a shutdown handed back: they don't count as attempts. */
+  /** How many of them were interrupted: they don't count as attempts. */
   readonly interrupted: number;
   /** In order. At most the first 5 and the last 95. */
   readonly entries: readonly AttemptEntry[];
@@ -37,7 +37,7 @@ export type AttemptEntry = {
 /**
  * - `open`: begun, no answer yet
  * - `failed`: the handler threw
- * - `interrupted`: handed back by a worker that shut down; not counted as an attempt
+ * - `interrupted`: handed back by a worker that shut down, or paused or reset by an operator; not counted as an attempt
  * - `timed_out`: it ran into its start-to-close timeout
  * - `lost`: it never answered; its worker vanished
  */
@@ -77,6 +77,9 @@ export type CauseRef = {
   readonly title: string;
 };
 
+/** The type of the failure with which an attempt is handed back: by a worker that shuts down, or by an operator who paused or reset it. */
+export const interruptedType = "AttemptInterrupted";
+
 export const emptyLedger: Ledger = { total: 0, interrupted: 0, entries: [] };
 
 const keptFirst = 5;
@@ -100,10 +103,10 @@ export type AttemptTimeouts = { readonly startToCloseMs?: number; readonly heart
  */
 export function openAttempt(
   found: Ledger,
-  entry: AttemptEntry & { state: "open"; startedAtMs: number },
+  entry: AttemptEntry & { state: "open" },
   timeouts: AttemptTimeouts = {},
 ): Ledger {
-  const closed = closeOpen(found, (open) => silentEnd(open, entry.startedAtMs, timeouts));
+  const closed = closeOpen(found, (open) => silentEnd(open, timeouts));
   return enter(fillGaps(closed, entry.n - 1), entry);
 }
 
@@ -146,13 +149,15 @@ export const timedOutEnd: SilentEnd = {
   category: "timeout",
 };
 
-/** Temporal does not tell an attempt how the one before ended, so it is told by the clock: whichever timeout was due first. */
-function silentEnd(open: AttemptEntry, nowMs: number, { startToCloseMs, heartbeatMs }: AttemptTimeouts): SilentEnd {
-  const { startedAtMs, lastHeartbeatAtMs = startedAtMs } = open;
+/**
+ * Temporal does not tell an attempt how the one before ended. But what never answered was ended by a timeout, and it is that
+ * which was due first: a worker that lived on would have beaten until the start-to-close timeout.
+ */
+function silentEnd({ startedAtMs, lastHeartbeatAtMs = startedAtMs }: AttemptEntry, timeouts: AttemptTimeouts): SilentEnd {
+  const { startToCloseMs, heartbeatMs } = timeouts;
   if (startedAtMs === undefined || lastHeartbeatAtMs === undefined || startToCloseMs === undefined) return lostEnd;
   const closeDueAtMs = startedAtMs + startToCloseMs;
-  const silenceDueAtMs = heartbeatMs === undefined ? Infinity : lastHeartbeatAtMs + heartbeatMs;
-  if (closeDueAtMs > nowMs || silenceDueAtMs < closeDueAtMs) return lostEnd;
+  if (heartbeatMs !== undefined && lastHeartbeatAtMs + heartbeatMs < closeDueAtMs) return lostEnd;
   return { ...timedOutEnd, endedAtMs: closeDueAtMs };
 }
 

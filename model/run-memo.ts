@@ -18,13 +18,49 @@ export type RunMemo = {
   readonly deaths?: number;
 };
 
-/** The memo of a run, or an empty one where it has none or something else stands under the key. */
+/** The memo of a run, or an empty one where it has none. */
 export function readRunMemo(memo: Readonly<Record<string, unknown>> | undefined): RunMemo {
-  const found = memo?.[runMemoKey];
-  return typeof found === "object" && found !== null && !Array.isArray(found) ? (found as RunMemo) : {};
+  return asRunMemo(memo?.[runMemoKey]);
+}
+
+/** What somebody put under the memo's key, as far as it makes sense: anybody may set it, and a death must not stumble over it. */
+export function asRunMemo(found: unknown): RunMemo {
+  if (!isObject(found)) return {};
+  const { version, headers, idempotencyKey, key, batch, retry, deaths } = found;
+  const memo = {
+    version: version === 1 ? version : undefined,
+    headers: isObject(headers) ? withoutUndefined(mapValues(headers, asText)) : undefined,
+    idempotencyKey: asText(idempotencyKey) || undefined,
+    key: asText(key) || undefined,
+    batch: asText(batch) || undefined,
+    retry: asCount(retry),
+    deaths: asCount(deaths),
+  };
+  return withoutUndefined(memo) as RunMemo;
 }
 
 /** The trace id of a W3C `traceparent` header. */
 export function traceIdOf(headers: RunMemo["headers"]): string | undefined {
   return /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(headers?.["traceparent"] ?? "")?.[1];
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Numbers are what a plain CLI makes of an order's number. */
+function asText(value: unknown): string | undefined {
+  return typeof value === "string" ? value : typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
+}
+
+function asCount(value: unknown): number | undefined {
+  return Number.isInteger(value) && (value as number) >= 0 ? (value as number) : undefined;
+}
+
+function mapValues<T>(object: Record<string, unknown>, map: (value: unknown) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, map(value)]));
+}
+
+function withoutUndefined(object: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
 }

@@ -1,9 +1,9 @@
 import type { Client } from "@temporalio/client";
-import { temporal } from "@temporalio/proto";
+import proto from "@temporalio/proto";
 import { formatDuration } from "../model/duration.ts";
 import { type Check, fine, wrong } from "./check.ts";
 
-const { TASK_QUEUE_TYPE_ACTIVITY, TASK_QUEUE_TYPE_WORKFLOW } = temporal.api.enums.v1.TaskQueueType;
+const { TASK_QUEUE_TYPE_ACTIVITY, TASK_QUEUE_TYPE_WORKFLOW } = proto.temporal.api.enums.v1.TaskQueueType;
 
 /** Does anybody work off this task queue? Temporal remembers a poller for five minutes, so one that asked lately counts. */
 export async function checkPollers(
@@ -27,7 +27,7 @@ type Poller = { readonly identity: string };
 async function pollersOf(
   client: Client,
   taskQueue: string,
-  taskQueueType: temporal.api.enums.v1.TaskQueueType,
+  taskQueueType: proto.temporal.api.enums.v1.TaskQueueType,
 ): Promise<readonly Poller[]> {
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace: client.options.namespace,

@@ -51,8 +51,8 @@ async function checkName(client: Client): Promise<Check> {
     await checkNamespace(client);
     return fine("namespace", `${namespace} exists`);
   } catch (error) {
-    const mend = errorCodeOf(error) === undefined ? "Check what this user may do there" : namespaceCommand(namespace);
-    return wrong("namespace", messageOf(error), mend);
+    if (errorCodeOf(error) === undefined) return wrong("namespace", messageOf(error), "Check what this user may do there");
+    return wrong("namespace", `${namespace} does not exist`, namespaceCommand(namespace));
   }
 }
 

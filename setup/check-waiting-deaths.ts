@@ -19,6 +19,7 @@ export async function checkWaitingDeaths(client: Client): Promise<Check> {
   }
   const { waiting, lookedAt } = found;
   const scope = lookedAt < mostLookedAt ? `${lookedAt} running jobs` : `the ${mostLookedAt} newest running jobs`;
+  if (lookedAt === 0) return fine(what, "no job is running");
   if (waiting.length === 0) return fine(what, `none of ${scope} waits for the office`);
   const [first] = waiting;
   const why = first?.lastFailure === undefined ? "no office has taken it yet" : first.lastFailure;

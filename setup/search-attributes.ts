@@ -1,5 +1,5 @@
 import type { Client } from "@temporalio/client";
-import { temporal } from "@temporalio/proto";
+import proto from "@temporalio/proto";
 import { type SearchAttribute, searchAttributeNames } from "../model/search-attributes.ts";
 
 export type SearchAttributesOutcome = {
@@ -53,4 +53,4 @@ export function searchAttributesCommand(namespace: string, names: readonly Searc
   return `temporal operator search-attribute create --namespace ${namespace} ${flags}`;
 }
 
-const keyword = temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
+const keyword = proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;

@@ -1,7 +1,8 @@
 import { activityInfo, heartbeat } from "@temporalio/activity";
-import type { AttemptEntry, AttemptReport } from "../model/ledger.ts";
+import type { AttemptEntry, AttemptReport, Ledger } from "../model/ledger.ts";
 
 const largestDetailsBytes = 16 * 1024;
+const longestSilenceMs = 10 * 60_000;
 
 /**
  * Beats for a handler that does not, and carries the ledger along.
@@ -10,31 +11,39 @@ const largestDetailsBytes = 16 * 1024;
  * nothing. If it is killed within it, the next attempt sees a gap, which means lost.
  */
 export function heartbeats(first: AttemptReport) {
-  const { heartbeatTimeoutMs = 30_000 } = activityInfo();
+  const { heartbeatTimeoutMs = 30_000, startToCloseTimeoutMs } = activityInfo();
   let report = first;
   let beats = 0;
+  let stopped = false;
   const send = () => {
+    // A handler that was given up may go on for a while, and has nothing to say any more.
+    if (stopped) return;
     beats++;
     report = beaten(report, beats);
     heartbeat(report);
   };
   const isFirst = first.ledger.total === 1;
   if (!isFirst) send();
-  const early = isFirst ? setTimeout(send, 1000) : undefined;
-  const timer = setInterval(send, heartbeatTimeoutMs / 3);
+  const early = isFirst ? setTimeout(send, Math.min(1000, startToCloseTimeoutMs / 2)) : undefined;
+  const timer = setInterval(send, Math.min(heartbeatTimeoutMs / 3, longestSilenceMs));
 
   return {
     /** Takes what the handler reports, and sends it on. */
     know(more: Pick<AttemptReport, "key" | "heartbeat" | "progress">): void {
-      if (more.heartbeat !== undefined) refuseLarge(more.heartbeat);
-      report = { ...report, ...more };
+      report = { ...report, ...asJson(more) };
       if (more.key === undefined) send();
     },
-    /** Stops beating; what was reported last. */
-    stop(): AttemptReport {
+    /** What was reported last. */
+    report: (): AttemptReport => report,
+    /**
+     * Stops beating. The ledger of an attempt that failed is sent once more, since the next one is given heartbeats, not
+     * failures: Temporal hands in whatever beat was held back together with the failure.
+     */
+    stop(last?: Ledger): void {
+      if (last !== undefined) heartbeat({ ...report, ledger: last });
+      stopped = true;
       clearTimeout(early);
       clearInterval(timer);
-      return report;
     },
   };
 }
@@ -52,10 +61,13 @@ function progressOf({ progress }: AttemptReport): Pick<AttemptEntry, "progress">
   return progress === undefined ? {} : { progress };
 }
 
-function refuseLarge(details: unknown): void {
-  const bytes = Buffer.byteLength(JSON.stringify(details) ?? "");
+/** A copy, so that what the handler changes later is not sent half changed; throws where the handler can see it. */
+function asJson<T extends object>(more: T): T {
+  const json = JSON.stringify(more);
+  const bytes = Buffer.byteLength(json);
   if (bytes > largestDetailsBytes)
     throw new RangeError(
       `Heartbeat details are ${bytes} bytes as JSON; at most ${largestDetailsBytes} travel with the job. Report where the data is, not the data`,
     );
+  return JSON.parse(json) as T;
 }

@@ -4,5 +4,6 @@
  * @module
  */
 export { runWorker, type RunWorkerOptions } from "./job-worker.ts";
+export { deadLetterPlugin, type DeadLetterPluginOptions } from "./plugin.ts";
 export { runOffice, type RunOfficeOptions } from "./office-worker.ts";
 export type { RunningWorker } from "./running-worker.ts";

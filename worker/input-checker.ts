@@ -1,4 +1,5 @@
 import { checkInput } from "../model/check-input.ts";
+import { recordError } from "../model/error-record.ts";
 import type { HandledJob } from "../model/job.ts";
 import type { JobActivities } from "../model/letter-activities.ts";
 
@@ -10,8 +11,12 @@ export function inputChecker(jobs: readonly HandledJob[]): JobActivities {
       const job = byName.get(name);
       if (job === undefined)
         return { valid: false, violations: [`the worker that answered knows no job "${name}"; it knows ${[...byName.keys()].join(", ")}`] };
-      const checked = await checkInput(job.input, input);
-      return checked.valid ? { valid: true } : checked;
+      try {
+        const checked = await checkInput(job.input, input);
+        return checked.valid ? { valid: true } : checked;
+      } catch (error) {
+        return { valid: false, violations: [`the schema could not check it: ${recordError(error).message}`] };
+      }
     },
   };
 }

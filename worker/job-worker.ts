@@ -35,12 +35,18 @@ export async function runWorker(options: RunWorkerOptions): Promise<RunningWorke
   const { jobs, activities, classifier, shutdownGraceTime, codec, connection, worker } = options;
   refuseForeignKeys(options as Config, "worker");
   refuseUnknownOptions(options, workerOptions, "worker");
-  defineConfig({ jobs });
+  defineConfig({
+    jobs,
+    ...(activities === undefined ? {} : { activities }),
+    ...(classifier === undefined ? {} : { classifier }),
+    ...(shutdownGraceTime === undefined ? {} : { shutdownGraceTime }),
+  });
   if (jobs.length === 0) throw configInvalid("jobs", "it is empty; a worker needs at least one job with its handler");
 
   const { temporal } = findTarget(options);
   const own = connection === undefined ? await connectNative(temporal) : undefined;
   const identity = worker?.identity ?? `${process.pid}@${hostname()}`;
+  const ownConverter = worker?.dataConverter?.payloadConverterPath !== undefined;
   const buildId = worker?.workerDeploymentOptions?.version.buildId ?? worker?.buildId;
   try {
     const workers: Worker[] = [];
@@ -57,7 +63,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<RunningWorke
           connection: own ?? connection!,
           taskQueue,
           workflowBundle: bundle,
-          activities: { ...activities, ...jobActivities(queued, { identity, buildId, classifier }) },
+          activities: { ...activities, ...jobActivities(queued, { identity, buildId, classifier, ownConverter }) },
         }),
       );
     }
@@ -73,11 +79,17 @@ const workerOptions = ["jobs", "workflowsPath", "activities", "classifier", "shu
 /** The activities of jobs: each under its job's name, and the check of their inputs. */
 export function jobActivities(
   jobs: readonly HandledJob[],
-  settings: { identity: string; buildId: string | undefined; classifier: WorkerConfig["classifier"] | undefined },
+  settings: {
+    identity: string;
+    buildId: string | undefined;
+    classifier: WorkerConfig["classifier"] | undefined;
+    ownConverter: boolean;
+  },
 ): Record<string, (...args: any[]) => Promise<unknown>> {
   const attemptSettings = {
     identity: settings.identity,
     ...(settings.buildId === undefined ? {} : { buildId: settings.buildId }),
+    ownConverter: settings.ownConverter,
     ...(settings.classifier === undefined ? {} : { classifier: settings.classifier }),
   };
   return {

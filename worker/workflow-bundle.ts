@@ -22,8 +22,9 @@ export function jobEntry({ contracts, workflowsPath, versioned }: EntryOptions):
   const byName = Object.fromEntries(contracts.map((contract) => [contract.name, contract]));
   return [
     `import { supervise } from ${JSON.stringify(sourceFile("../workflows/job"))};`,
-    ...(workflowsPath === undefined ? [] : [`export * from ${JSON.stringify(workflowsPath)};`]),
-    `const job = supervise(${JSON.stringify(byName)});`,
+    `const contracts = ${JSON.stringify(byName)};`,
+    ...(workflowsPath === undefined ? [] : ownWorkflows(workflowsPath)),
+    "const job = supervise(contracts);",
     ...versioning(versioned, ["job"]),
     "export default job;",
   ].join("\n");
@@ -61,7 +62,7 @@ export async function bundleEntry(
 }
 
 /** The entry lies in a temporary folder, from which no package would be found. */
-function findPackages(hook: BundleOptions["webpackConfigHook"]): NonNullable<BundleOptions["webpackConfigHook"]> {
+export function findPackages(hook: BundleOptions["webpackConfigHook"]): NonNullable<BundleOptions["webpackConfigHook"]> {
   const [packages] = createRequire(import.meta.url).resolve("@temporalio/workflow").split(join("@temporalio", "workflow"));
   return (config) => {
     const { resolve = {} } = config;
@@ -78,7 +79,18 @@ function versioning(versioned: boolean, workflows: readonly string[]): string[] 
   ];
 }
 
+/** A workflow with a job's name would run in its place, unsupervised. A task that fails loses nothing and says why. */
+function ownWorkflows(workflowsPath: string): string[] {
+  const path = JSON.stringify(workflowsPath);
+  return [
+    `import * as own from ${path};`,
+    `export * from ${path};`,
+    "for (const name of Object.keys(contracts)) if (name in own)",
+    `  throw new Error("The job and the workflow " + name + " have the same name, in " + ${path} + ". Rename one of them");`,
+  ];
+}
+
 /** A module beside this one, as source or as built. */
-function sourceFile(path: string): string {
+export function sourceFile(path: string): string {
   return fileURLToPath(new URL(path + extname(fileURLToPath(import.meta.url)), import.meta.url));
 }

@@ -8,6 +8,7 @@
  *
  * @module
  */
+export { contractsOf } from "./contracts-of.ts";
 export { supervise } from "./job.ts";
 export { deadLetter } from "./dead-letter.ts";
 export { office } from "./office.ts";

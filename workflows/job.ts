@@ -1,7 +1,7 @@
 import {
-  type ActivityFailure,
   ApplicationFailure,
   CancellationScope,
+  CancelledFailure,
   isCancellation,
   proxyActivities,
   workflowInfo,
@@ -12,7 +12,7 @@ import { letterWorkflowId } from "../model/ids.ts";
 import { emptyLedger, type Ledger } from "../model/ledger.ts";
 import type { LetterActivities } from "../model/letter-activities.ts";
 import { readRunMemo, type RunMemo } from "../model/run-memo.ts";
-import { readDeath, reportOf } from "./read-death.ts";
+import { isOutOfAttempts, readDeath, type Round } from "./read-death.ts";
 
 /**
  * The one workflow of all jobs: the default export of a worker's bundle, which is called for every type that the bundle
@@ -24,13 +24,12 @@ import { readDeath, reportOf } from "./read-death.ts";
 export function supervise(contracts: Readonly<Record<string, ResolvedContract>>) {
   return async function job(...args: unknown[]): Promise<unknown> {
     const { workflowType, memo } = workflowInfo();
-    const contract = contracts[workflowType];
-    if (contract === undefined)
+    if (!Object.hasOwn(contracts, workflowType))
       // A plain error fails the task, not the workflow: a worker that knows the type takes over, and nothing is lost.
       throw new Error(
         `This worker knows no job or workflow "${workflowType}". It knows the jobs: ${Object.keys(contracts).join(", ") || "none"}`,
       );
-    return await attemptAll(contract, args[0], readRunMemo(memo));
+    return await attemptAll(contracts[workflowType]!, args[0], readRunMemo(memo));
   };
 }
 
@@ -42,32 +41,29 @@ export type AttemptContext = {
 };
 
 async function attemptAll(contract: ResolvedContract, input: unknown, memo: RunMemo): Promise<unknown> {
-  let carried = emptyLedger;
-  let attempts = contract.activity.retry.maximumAttempts;
+  const round: Round = { carried: emptyLedger, attempts: contract.activity.retry.maximumAttempts };
   for (;;) {
     try {
-      return await attempt(contract, attempts, input, memo, carried);
+      return await attempt(contract, round, input, memo);
     } catch (error) {
-      if (isCancellation(error)) throw error;
-      const ledger = reportOf(error)?.ledger ?? emptyLedger;
-      const interrupted = ledger.interrupted - carried.interrupted;
-      if (interrupted > 0 && (error as ActivityFailure).retryState === "MAXIMUM_ATTEMPTS_REACHED") {
-        // An interruption is no failure: as many attempts as were handed back are given again.
-        carried = ledger;
-        attempts = interrupted;
-        continue;
-      }
-      await die(contract, readDeath(error, { carried, startToCloseMs: contract.activity.startToCloseTimeoutMs }), error);
+      // Whatever the last attempt had to say: a job that was cancelled is cancelled, not dead.
+      if (CancellationScope.current().consideredCancelled)
+        throw isCancellation(error) ? error : new CancelledFailure("The job was cancelled");
+      const death = readDeath(error, round);
+      const interrupted = death.ledger.interrupted - round.carried.interrupted;
+      if (interrupted === 0 || !isOutOfAttempts(error)) await die(contract, death, error);
+      // An interruption is no failure: as many attempts as were handed back are given again.
+      round.carried = death.ledger;
+      round.attempts = interrupted;
     }
   }
 }
 
 async function attempt(
   contract: ResolvedContract,
-  maximumAttempts: number,
+  { attempts, carried }: Round,
   input: unknown,
   memo: RunMemo,
-  carried: Ledger,
 ): Promise<unknown> {
   const { retry, ...timeouts } = contract.activity;
   const activities = proxyActivities<Record<string, (...args: unknown[]) => Promise<unknown>>>({
@@ -77,7 +73,7 @@ async function attempt(
     ...(timeouts.scheduleToCloseTimeoutMs === undefined ? {} : { scheduleToCloseTimeout: timeouts.scheduleToCloseTimeoutMs }),
     retry: {
       // Temporal's 0 is "no limit"; the SDK asks for it by leaving it out.
-      ...(maximumAttempts === 0 ? {} : { maximumAttempts }),
+      ...(attempts === 0 ? {} : { maximumAttempts: attempts }),
       ...(retry.initialIntervalMs === undefined ? {} : { initialInterval: retry.initialIntervalMs }),
       ...(retry.maximumIntervalMs === undefined ? {} : { maximumInterval: retry.maximumIntervalMs }),
       ...(retry.backoffCoefficient === undefined ? {} : { backoffCoefficient: retry.backoffCoefficient }),

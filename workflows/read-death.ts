@@ -12,9 +12,14 @@ import {
   type AttemptReport,
   closeOpen,
   emptyLedger,
+  enter,
   fillGaps,
+  interruptedType,
   isAttemptReport,
   type Ledger,
+  lostEnd,
+  type SilentEnd,
+  timedOutEnd,
 } from "../model/ledger.ts";
 import type { Reason } from "../model/reason.ts";
 
@@ -30,28 +35,35 @@ export function reportOf(error: unknown): AttemptReport | undefined {
   return isAttemptReport(handedOn) ? handedOn : undefined;
 }
 
+/** One scheduling of a job's activity. There is a second one where attempts were interrupted. */
+export type Round = {
+  /** What the rounds before left behind. */
+  carried: Ledger;
+  /** How many attempts it was given; 0 is unlimited. */
+  attempts: number;
+};
+
+/** Whether an activity ended because its attempts are used up. */
+export function isOutOfAttempts(error: unknown): boolean {
+  return error instanceof ActivityFailure && error.retryState === "MAXIMUM_ATTEMPTS_REACHED";
+}
+
 /** Reads why a job's activity ended for good, and all that its attempts left behind. */
-export function readDeath(
-  error: unknown,
-  { carried, startToCloseMs }: { carried: Ledger; startToCloseMs: number | undefined },
-): Death {
+export function readDeath(error: unknown, round: Round): Death {
   const report = reportOf(error);
   const cause = error instanceof ActivityFailure ? error.cause : error;
-  const found = report?.ledger ?? carried;
-  const diedAtMs = Date.now();
-  const ledger = closeLedger(found, cause, diedAtMs, startToCloseMs);
-  const failure = cause instanceof TimeoutFailure ? undefined : report?.failure;
-  const record = failure?.error ?? recordOf(cause, ledger);
-  const category = failure?.category ?? (cause instanceof TimeoutFailure ? categoryOf(cause) : undefined);
+  const ledger = closeLedger(report?.ledger, error, cause, round);
+  const said = cause instanceof TimeoutFailure ? undefined : report?.failure;
+  const { record, category } = said ? { record: said.error, category: said.category } : untold(error, cause, ledger);
   return {
     version: 1,
-    reason: failure?.givenUp ? "given_up" : reasonOf(error, cause),
+    reason: said?.givenUp ? "given_up" : reasonOf(error, cause),
     error: record,
     ...(category === undefined ? {} : { category }),
-    ...(failure === undefined ? {} : { cause: failure.cause }),
+    ...(said === undefined ? {} : { cause: said.cause }),
     ledger,
     ...(report?.key === undefined ? {} : { key: report.key }),
-    diedAtMs,
+    diedAtMs: Date.now(),
   };
 }
 
@@ -61,7 +73,7 @@ export function readForeignDeath(failure: unknown): Death {
   return {
     version: 1,
     reason: "failed",
-    error: recordOf(innermost, emptyLedger),
+    error: recordOf(innermost),
     ledger: emptyLedger,
     diedAtMs: Date.now(),
   };
@@ -86,18 +98,34 @@ function isScheduleTimeout(failure: TimeoutFailure): boolean {
   return failure.timeoutType === "SCHEDULE_TO_START" || failure.timeoutType === "SCHEDULE_TO_CLOSE";
 }
 
-function categoryOf(failure: TimeoutFailure): Category {
-  return failure.timeoutType === "HEARTBEAT" ? "lost" : "timeout";
+/** An attempt that never answered is still open in the ledger, and one that died at once is missing from it. */
+function closeLedger(found: Ledger | undefined, error: unknown, cause: unknown, { carried, attempts }: Round): Ledger {
+  const known = found ?? carried;
+  const lastEnd = cause instanceof TimeoutFailure ? silentEnds[cause.timeoutType as keyof typeof silentEnds] : lostEnd;
+  // When a worker vanished nobody knows; a timeout's moment is now.
+  const end = lastEnd === undefined || lastEnd === lostEnd ? lostEnd : { ...lastEnd, endedAtMs: Date.now() };
+  const entered = known.entries.at(-1)?.state === "open";
+  const closed = closeOpen(known, () => end);
+  if (isOutOfAttempts(error) && attempts > 0) return endWith(closed, carried.total + attempts, end);
+  // One attempt at least was made, unless it is known that none began.
+  const mute = cause instanceof TimeoutFailure ? !isScheduleTimeout(cause) && !entered : found === undefined;
+  return mute ? endWith(closed, closed.total + 1, end) : closed;
 }
 
-/** An attempt that never answered is still open in the ledger, and one that died at once is missing from it. */
-function closeLedger(found: Ledger, cause: unknown, nowMs: number, startToCloseMs: number | undefined): Ledger {
-  if (!(cause instanceof TimeoutFailure)) return found;
-  const closed = closeOpen(found, nowMs, startToCloseMs);
-  const silent = cause.timeoutType === "START_TO_CLOSE" || cause.timeoutType === "HEARTBEAT";
-  const entered = found.entries.some((entry) => entry.state === "open");
-  return silent && !entered ? fillGaps(closed, closed.total + 1) : closed;
+/** Fills the ledger up to attempt `n`, of which it is known how it ended. */
+function endWith(ledger: Ledger, n: number, end: SilentEnd): Ledger {
+  return n <= ledger.total ? ledger : enter(fillGaps(ledger, n - 1), { n, ...end });
 }
+
+const silentEnds = {
+  START_TO_CLOSE: timedOutEnd,
+  HEARTBEAT: lostEnd,
+  SCHEDULE_TO_CLOSE: {
+    state: "timed_out",
+    error: { type: "ScheduleToCloseTimeout", message: "The attempt was under way when the time for all attempts was up", causes: [] },
+    category: "timeout",
+  },
+} as const satisfies Record<string, SilentEnd>;
 
 const timeoutWords = {
   START_TO_CLOSE: ["StartToCloseTimeout", "The last attempt ran into its start-to-close timeout"],
@@ -106,24 +134,37 @@ const timeoutWords = {
   HEARTBEAT: ["HeartbeatTimeout", "The last attempt's worker went silent (heartbeat timeout)"],
 } as const;
 
-function recordOf(cause: unknown, ledger: Ledger): ErrorRecord {
+/** The error of a death of which the last attempt could not tell. */
+function untold(error: unknown, cause: unknown, ledger: Ledger): { record: ErrorRecord; category?: Category } {
   if (cause instanceof TimeoutFailure) {
     const words = timeoutWords[cause.timeoutType as keyof typeof timeoutWords];
-    const [type, message] = words ?? ["Timeout", cause.message];
-    // What the attempts before had to say is the likeliest explanation.
-    const before = ledger.entries.findLast((entry) => entry.state === "failed")?.error;
-    return { type, message, causes: before === undefined ? [] : [before] };
+    return timeout(words ?? ["Timeout", cause.message], cause.timeoutType === "HEARTBEAT" ? "lost" : "timeout", ledger);
   }
-  if (cause instanceof Error) {
-    const failure = cause as TemporalFailure & { type?: string | null };
-    return {
-      type: failure.type ?? failure.name,
-      message: failure.message.slice(0, 4096),
-      ...(failure.stack === undefined ? {} : { stack: failure.stack.slice(0, 8192) }),
-      causes: [],
-    };
-  }
-  return { type: typeof cause, message: String(cause).slice(0, 4096), causes: [] };
+  // The time was up while an interrupted attempt waited for another worker.
+  if (error instanceof ActivityFailure && error.retryState === "TIMEOUT" && isInterruption(cause))
+    return timeout(timeoutWords.SCHEDULE_TO_CLOSE, "timeout", ledger);
+  return { record: recordOf(cause) };
+}
+
+function timeout([type, message]: readonly [string, string], category: Category, ledger: Ledger) {
+  // What the attempts before had to say is the likeliest explanation.
+  const before = ledger.entries.findLast((entry) => entry.state === "failed")?.error;
+  return { record: { type, message, causes: before === undefined ? [] : [before, ...before.causes].slice(0, 5) }, category };
+}
+
+function isInterruption(cause: unknown): boolean {
+  return cause instanceof ApplicationFailure && cause.type === interruptedType;
+}
+
+function recordOf(cause: unknown): ErrorRecord {
+  if (!(cause instanceof Error)) return { type: typeof cause, message: String(cause).slice(0, 4096), causes: [] };
+  const failure = cause as TemporalFailure & { type?: string | null };
+  return {
+    type: failure.type ?? failure.name,
+    message: failure.message.slice(0, 4096),
+    ...(failure.stack === undefined ? {} : { stack: failure.stack.slice(0, 8192) }),
+    causes: [],
+  };
 }
 
 function firstOf(details: unknown): unknown {

@@ -5,6 +5,8 @@ import type { RawMovie } from "./raw-movie.ts";
 /** The catalogue will not take this record, however often it is sent; `violations` has all that is wrong with it. */
 export class BadRecord extends Error {
   override readonly name = "BadRecord";
+  /** The HTTP status, by which the office knows whose fault it is. */
+  readonly status = 422;
   readonly violations: readonly Violation[];
 
   constructor(violations: readonly Violation[]) {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { defineJob, type JobContext } from "../../model/index.ts";
 import type { RunOfficeOptions } from "../../worker/index.ts";
 import type { LetterRow } from "../../schema/rows.ts";
+import type { SharedStack } from "./stack.ts";
 import { openWorld, type World } from "./world.ts";
 
 export const deliver = defineJob({
@@ -26,8 +27,8 @@ export type PostOffice = World & {
   events(letterId: string): Promise<string[]>;
 };
 
-export async function openPostOffice(office: RunOfficeOptions = {}): Promise<PostOffice> {
-  const world = await openWorld();
+export async function openPostOffice(office: RunOfficeOptions = {}, stack?: SharedStack): Promise<PostOffice> {
+  const world = await openWorld(stack);
   const behaviours = new Map<string, Behaviour>();
   const begun = new Map<string, number>();
   await world.office(office);

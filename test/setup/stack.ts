@@ -23,8 +23,15 @@ declare module "vitest" {
 }
 
 export default async function setup(project: TestProject) {
+  const { stack, close } = await openSharedStack();
+  project.provide("stack", stack);
+  return close;
+}
+
+/** The stack by itself, for programs beside the tests. */
+export async function openSharedStack(): Promise<{ stack: SharedStack; close: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), "dlo-test-"));
-  const stack = await startStack({
+  const running = await startStack({
     folder,
     temporalPort: 0,
     uiPort: 0,
@@ -32,7 +39,7 @@ export default async function setup(project: TestProject) {
     progress: (line) => console.log(`stack: ${line}`),
   });
   const template = "dlo_template";
-  const admin = new URL(stack.info.postgres.url);
+  const admin = new URL(running.info.postgres.url);
   admin.pathname = "/postgres";
   const sql = postgres(admin.toString(), { max: 1, onnotice: () => undefined });
   await sql.unsafe(`create database ${template}`);
@@ -40,14 +47,12 @@ export default async function setup(project: TestProject) {
   const templateUrl = new URL(admin);
   templateUrl.pathname = `/${template}`;
   await migrateDatabase(templateUrl.toString());
-  project.provide("stack", {
-    address: stack.info.temporal.address,
-    ui: stack.info.temporal.ui,
-    adminUrl: admin.toString(),
-    template,
-  });
-  return async () => {
-    await stack.stop();
-    await rm(folder, { recursive: true, force: true });
+  const { address, ui } = running.info.temporal;
+  return {
+    stack: { address, ui, adminUrl: admin.toString(), template },
+    close: async () => {
+      await running.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
   };
 }

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { Connection } from "@temporalio/client";
-import { temporal } from "@temporalio/proto";
+import proto from "@temporalio/proto";
 import { DefaultLogger, Runtime } from "@temporalio/worker";
 import postgres from "postgres";
 import { inject } from "vitest";
+import type { SharedStack } from "./stack.ts";
 import { connect, type ConnectOptions, type Dlo } from "../../client/index.ts";
 import { searchAttributeNames } from "../../model/search-attributes.ts";
 import { type RunningWorker, runOffice, type RunOfficeOptions, runWorker, type RunWorkerOptions } from "../../worker/index.ts";
@@ -27,8 +28,8 @@ export type World = AsyncDisposable & {
   close(): Promise<void>;
 };
 
-export async function openWorld(): Promise<World> {
-  const { address, ui, adminUrl, template } = inject("stack");
+export async function openWorld(stack?: SharedStack): Promise<World> {
+  const { address, ui, adminUrl, template } = stack ?? inject("stack");
   const name = `t_${randomUUID().slice(0, 8)}`;
   const opened: (() => Promise<unknown>)[] = [];
   const databaseUrl = await createDatabase(adminUrl, template, name);
@@ -89,7 +90,7 @@ async function createNamespace(address: string, namespace: string): Promise<void
       await connection.operatorService.addSearchAttributes({
         namespace,
         searchAttributes: Object.fromEntries(
-          searchAttributeNames.map((name) => [name, temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD]),
+          searchAttributeNames.map((name) => [name, proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD]),
         ),
       });
       return true;

@@ -1,0 +1,116 @@
+import type { LetterRow } from "../client/index.ts";
+import { needsPerson } from "../model/category.ts";
+import type { Reason } from "../model/reason.ts";
+import { isOpen } from "../model/status.ts";
+import { cut, harmless, oneLine } from "./cut.ts";
+import { deathText, errorText } from "./death-text.ts";
+import { eventLine } from "./event-line.ts";
+import { paintCategory, paintStatus } from "./letter-table.ts";
+import { paint } from "./paint.ts";
+import type { ReadStory, ShownInput } from "./read-story.ts";
+import { bothTimes } from "./relative-time.ts";
+import { shortId } from "./short-ids.ts";
+import { jsonDiff, prettyJson } from "./show-diff.ts";
+import { pairs } from "./table.ts";
+
+/** All that is known of a letter, for a person: what and why first, then how it came to that, then what to do. */
+export function storyText(story: ReadStory): string {
+  const { letter, deaths, events } = story;
+  const sections = [
+    section(undefined, [headline(letter), paint("red", cut(oneLine(`${letter.errorType}: ${letter.errorMessage}`), 500)), "", facts(story)]),
+    section("Error", [errorText(letter.failure as never, letter.stackTrace)]),
+    section(deaths.length === 1 ? "Death" : `Deaths (${letter.deaths})`, deaths.map(deathText)),
+    section("Input", inputLines(story.input)),
+    ...(Object.keys(headersOf(letter)).length === 0 ? [] : [section("Headers", [indent(harmless(prettyJson(letter.headers)))])]),
+    section("Since then", events.map((event) => `  ${eventLine(event)}`)),
+    section("Next", nextCommands(letter)),
+  ];
+  return sections.join("\n\n");
+}
+
+/** Why a run ended, as a clause. */
+export function reasonInWords(reason: Reason): string {
+  switch (reason) {
+    case "exhausted":
+      return "its attempts are used up";
+    case "non_retryable":
+      return "the error is not to be retried";
+    case "timed_out":
+      return "it ran out of time";
+    case "given_up":
+      return "the code gave up";
+    case "lost":
+      return "its run was terminated";
+    case "failed":
+      return "the workflow failed by itself";
+  }
+}
+
+function section(title: string | undefined, lines: readonly string[]): string {
+  return [...(title === undefined ? [] : [paint("bold", title)]), ...lines].join("\n");
+}
+
+function headline({ job, workflowId, status }: LetterRow): string {
+  return `${paint("bold", oneLine(job))} ${oneLine(workflowId)} is ${paintStatus(status)}`;
+}
+
+function facts({ letter, links }: ReadStory): string {
+  const { category, reason } = letter;
+  const rows: (readonly [string, string | null | undefined])[] = [
+    ["Letter", letter.id],
+    ["Died because", `${reasonInWords(reason)} (${reason})`],
+    ["Category", `${paintCategory(category)}, ${needsPerson(category) ? "needs a person" : "transient: a retry may do"}`],
+    ["Died", `${bothTimes(letter.failedAt)}${letter.deaths > 1 ? `; ${letter.deaths} deaths, the first ${bothTimes(letter.firstFailedAt)}` : ""}`],
+    ["Attempts", `${letter.attempts} in all${letter.retries > 0 ? `; ${letter.retries} ${letter.retries === 1 ? "retry" : "retries"}` : ""}`],
+    [isOpen(letter.status) ? "Expires" : "Closed", isOpen(letter.status) ? expiryText(letter) : closingText(letter)],
+    ["Queue", oneLine(letter.queue)],
+    ["Key", oneLine(letter.key ?? "")],
+    ["Run", letter.runId],
+    ["Namespace", oneLine(letter.namespace)],
+    ["Task queue", oneLine(letter.taskQueue)],
+    ["Idempotency key", letter.idempotencyKey === letter.workflowId ? null : oneLine(letter.idempotencyKey)],
+    ["Batch", oneLine(letter.batch ?? "")],
+    ["Trace", oneLine(letter.traceId ?? "")],
+    ["Tags", oneLine(letter.tags.join(", "))],
+    ["Started by", oneLine(letter.startedBy ?? "")],
+    ["Cleaned", letter.cleaned ? "yes: it has characters that Postgres refuses, which are replaced here; a retry gets the true ones" : null],
+    ["Job", links?.job],
+    ["Its letter", links?.letter],
+  ];
+  return pairs(rows.flatMap(([name, value]) => (value ? [[name, value] as const] : [])));
+}
+
+function expiryText({ status, expiresAt, retryAt, onExpire, expiryRetries, maximumRetries }: LetterRow): string {
+  if (retryAt !== null) return `not before its retry, ${bothTimes(retryAt)}`;
+  if (status === "retrying") return "not while its retry runs";
+  if (expiresAt === null) return "never: it is held until somebody acts";
+  const then = onExpire === "retry" && expiryRetries < maximumRetries ? ", and is retried then" : "";
+  return bothTimes(expiresAt) + then;
+}
+
+function closingText({ closedAt, closeReason, keepUntil }: LetterRow): string {
+  const why = closeReason === null ? "" : `: ${oneLine(closeReason)}`;
+  const kept = keepUntil === null ? "" : `; its record is kept until ${bothTimes(keepUntil)}`;
+  return `${closedAt === null ? "" : bothTimes(closedAt)}${why}${kept}`;
+}
+
+function inputLines({ current, original, unseen }: ShownInput): string[] {
+  if (unseen !== undefined) return [`  ${unseen}`];
+  if (original === undefined) return [indent(harmless(prettyJson(current)))];
+  return [indent(harmless(prettyJson(current))), "", "  Amended; from the original it differs in:", indent(jsonDiff(original, current))];
+}
+
+function headersOf({ headers }: LetterRow): object {
+  return typeof headers === "object" && headers !== null ? headers : {};
+}
+
+function nextCommands({ id, status }: LetterRow): string[] {
+  const short = shortId(id);
+  if (!isOpen(status)) return [`  dlo note ${short} "…"`];
+  if (status === "retrying") return [`  dlo show ${short}`, `  dlo note ${short} "…"`];
+  return [`  dlo retry ${short}`, `  dlo retry ${short} --edit`, `  dlo extend ${short} "60 days"`, `  dlo discard ${short} --reason "…"`];
+}
+
+function indent(text: string): string {
+  return text.replace(/^/gm, "  ");
+}

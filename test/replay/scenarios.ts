@@ -1,0 +1,163 @@
+import { letterWorkflowId } from "../../model/ids.ts";
+import { deliver, gate, type PostOffice } from "../setup/post-office.ts";
+import { until } from "../setup/world.ts";
+
+/** A workflow whose history is kept, once all has happened to it that its name says. */
+export type Scenario = {
+  readonly name: string;
+  /** Makes it happen, and returns the workflow's id and, where it is not the latest, the run's. */
+  play(office: PostOffice): Promise<{ workflowId: string; runId?: string }>;
+};
+
+/** What a release's workflows can go through. A history of each is replayed by every later release. */
+export const scenarios: readonly Scenario[] = [
+  {
+    name: "job-succeeds",
+    async play(office) {
+      office.when("job-succeeds", () => "delivered");
+      await office.dlo.run(deliver, { to: "ann" }, { id: "job-succeeds" });
+      return { workflowId: "job-succeeds" };
+    },
+  },
+  {
+    name: "job-dies",
+    async play(office) {
+      await office.dead("job-dies");
+      return { workflowId: "job-dies" };
+    },
+  },
+  {
+    name: "job-with-memo-dies",
+    async play(office) {
+      const run = await office.dlo.start(deliver, { to: "ann" }, { id: "job-with-memo", headers: { tenant: "a" }, key: "k" });
+      await run.result().catch(() => undefined);
+      return { workflowId: "job-with-memo" };
+    },
+  },
+  {
+    name: "retry-run-dies",
+    async play(office) {
+      await office.dead("retry-run-dies");
+      await office.dlo.letters.retry("retry-run-dies", { waitFor: "30 seconds" });
+      return { workflowId: "retry-run-dies" };
+    },
+  },
+  {
+    name: "letter-parked",
+    async play(office) {
+      await office.dead("letter-parked");
+      const workflowId = letterWorkflowId("letter-parked");
+      await until(async () => (await office.dlo.temporal.workflow.getHandle(workflowId).describe()).historyLength >= 6);
+      return { workflowId };
+    },
+  },
+  {
+    name: "letter-recovered",
+    async play(office) {
+      await office.dead("letter-recovered");
+      office.when("letter-recovered", () => "delivered");
+      await office.dlo.letters.retry("letter-recovered", { by: "ann", waitFor: "30 seconds" });
+      return await closed(office, "letter-recovered");
+    },
+  },
+  {
+    name: "letter-recovered-by-signal",
+    async play(office) {
+      await office.dead("letter-signalled");
+      office.when("letter-signalled", () => "delivered");
+      await office.dlo.temporal.workflow.getHandle(letterWorkflowId("letter-signalled")).signal("retry", { by: "ann" });
+      return await closed(office, "letter-signalled");
+    },
+  },
+  {
+    name: "letter-of-many-commands",
+    async play(office) {
+      const { letters } = office.dlo;
+      const id = "letter-many";
+      await office.dead(id);
+      await letters.retry(id, { waitFor: "30 seconds" });
+      await letters.amend(id, { input: { to: "bob" } });
+      await letters.amend(id, { input: { to: 1 }, unchecked: true });
+      await letters.amend(id, { input: { to: 1 } }).catch(() => undefined);
+      await letters.extend(id, { retention: "indefinite" });
+      await letters.extend(id, { retention: "3 days" });
+      await letters.note(id, { text: "look" });
+      await letters.retry(id, { after: "1 hour" });
+      await office.dlo.temporal.workflow.getHandle(letterWorkflowId(id)).signal("note", 7);
+      const doorbell = gate<string>();
+      office.when(id, () => doorbell.opened);
+      await letters.retry(id, { input: { to: "cleo" } });
+      await letters.note(id, { text: "while it runs" });
+      await letters.discard(id, {}).catch(() => undefined);
+      doorbell.fail(new Error("not yet"));
+      await until(async () => (await letters.get(id)).status === "parked");
+      office.when(id, () => "delivered");
+      await letters.retry(id, { after: "10 milliseconds" });
+      return await closed(office, id);
+    },
+  },
+  {
+    name: "letter-expired",
+    async play(office) {
+      await office.dead("letter-expired");
+      await office.dlo.letters.extend("letter-expired", { retention: "50 milliseconds" });
+      return await closed(office, "letter-expired");
+    },
+  },
+  {
+    name: "letter-discarded",
+    async play(office) {
+      await office.dead("letter-discarded");
+      await office.dlo.letters.discard("letter-discarded", { by: "ann" });
+      return await closed(office, "letter-discarded");
+    },
+  },
+  {
+    name: "letter-superseded",
+    async play(office) {
+      const id = "letter-superseded";
+      await office.dead(id);
+      const doorbell = gate<string>();
+      office.when(id, () => doorbell.opened);
+      await office.dlo.start(deliver, { to: "ann" }, { id });
+      await office.dlo.letters.retry(id);
+      doorbell.open("delivered");
+      return await closed(office, id);
+    },
+  },
+  {
+    name: "letter-retry-cancelled-then-terminated",
+    async play(office) {
+      const id = "letter-cancelled";
+      await office.dead(id);
+      office.when(id, (_, { signal }) => new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("stop")))));
+      await office.dlo.letters.retry(id);
+      await office.dlo.temporal.workflow.getHandle(id).cancel();
+      await until(async () => (await office.dlo.letters.get(id)).status === "parked");
+      await office.dlo.letters.retry(id);
+      await office.dlo.temporal.workflow.getHandle(id).terminate();
+      await until(async () => (await office.dlo.letters.get(id)).deaths === 2);
+      await office.dlo.letters.discard(id);
+      return await closed(office, id);
+    },
+  },
+  {
+    name: "letter-of-two-app-deaths",
+    async play(office) {
+      await office.dead("letter-twice");
+      await office.dead("letter-twice");
+      await until(async () => (await office.dlo.letters.get("letter-twice")).revision > 0);
+      return { workflowId: letterWorkflowId("letter-twice") };
+    },
+  },
+  {
+    name: "office",
+    play: async () => await Promise.resolve({ workflowId: "office/dead-letter-office" }),
+  },
+];
+
+async function closed(office: PostOffice, id: string): Promise<{ workflowId: string }> {
+  const workflowId = letterWorkflowId(id);
+  await office.dlo.temporal.workflow.getHandle(workflowId).result();
+  return { workflowId };
+}
