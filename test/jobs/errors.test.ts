@@ -39,11 +39,6 @@ const patient = defineJob({
   input: z.object({}),
   activity: { retry: { maximumAttempts: 120, initialInterval: "1 ms", maximumInterval: "1 second", backoffCoefficient: 1 } },
 });
-const talkative = defineJob({
-  name: "talkative",
-  input: z.object({}),
-  activity: { retry: { maximumAttempts: 110, initialInterval: "1 ms", maximumInterval: "1 second", backoffCoefficient: 1 } },
-});
 const returns = defineJob({ name: "returns", input: z.object({ what: z.enum(["large", "bigint", "bytes"]) }) });
 
 beforeAll(async () => {
@@ -55,9 +50,6 @@ beforeAll(async () => {
         throw thrown[given.throw]!();
       }),
       patient.handle((_, { attempt }) => {
-        throw new Error(`failure ${attempt}`);
-      }),
-      talkative.handle((_, { attempt }) => {
         throw new Error(`failure ${attempt} ${"blah ".repeat(100_000)}`, { cause: new Error("c".repeat(100_000)) });
       }),
       returns.handle(({ what }) => ({ large: "x".repeat(3_000_000), bigint: 1n, bytes: new Uint8Array([1, 2, 3]) })[what]),
@@ -136,19 +128,13 @@ test("a payload that Postgres refuses is shown cleaned, and run again as it was"
   expect(JSON.parse(Buffer.from(payload!.data!).toString())).toEqual(dirty);
 });
 
-test("of 120 attempts the first 5 and the last 95 are kept, with the true count", async () => {
+// The dev server takes up to 300 ms for an attempt once there were ten.
+test("of 120 attempts with much to say the first 5 and the last 95 are kept, with the true count", { timeout: 180_000 }, async () => {
   const { letter, attempts } = await dieOf(world, patient, {});
   expect(letter.attempts).toBe(120);
   const kept = [...range(1, 5), ...range(26, 120)];
   expect(attempts.map(({ n }) => n)).toEqual(kept);
-  expect(attempts.map(({ errorMessage }) => errorMessage)).toEqual(kept.map((n) => `failure ${n}`));
-});
-
-test("a hundred attempts with much to say still fit, each of them told", async () => {
-  const { letter, attempts } = await dieOf(world, talkative, {});
-  expect(letter.attempts).toBe(110);
-  expect(attempts).toHaveLength(100);
-  for (const { n, errorMessage } of attempts) expect(errorMessage).toContain(`failure ${n} blah`);
+  expect(attempts.map(({ errorMessage }) => errorMessage!.slice(0, 16))).toEqual(kept.map((n) => `failure ${n} blah `.slice(0, 16)));
 });
 
 test("a result that cannot be sent is a death that says so", async () => {

@@ -10,5 +10,5 @@ Runtime.install({ logger: new DefaultLogger("DEBUG"), shutdownSignals: [] });
 const running = await (kind === "office"
   ? runOffice(JSON.parse(options))
   : runWorker({ ...JSON.parse(options), jobs: [handledCourier] }));
-process.once("SIGTERM", () => void running.stop().then(() => console.log("stopped", new Date().toISOString())));
+process.once("SIGTERM", () => void running.stop().then(() => console.log("stopped")));
 console.log("running");
