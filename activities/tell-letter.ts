@@ -2,7 +2,7 @@ import type { Client } from "@temporalio/client";
 import { defineSearchAttributeKey } from "@temporalio/common";
 import { letterType, letterWorkflowId } from "../model/ids.ts";
 import type { Died } from "../model/letter-activities.ts";
-import { letterSummary } from "../model/letter-details.ts";
+import { letterDetails, letterSummary } from "../model/letter-details.ts";
 import type { LetterState } from "../model/letter-state.ts";
 import { type SearchAttribute, searchAttributes } from "../model/search-attributes.ts";
 import type { LetterHead } from "../schema/rows.ts";
@@ -22,6 +22,8 @@ export async function tellLetter(
     signal: "died",
     signalArgs: [died],
     staticSummary: letterSummary(letter),
+    // The current details need an office that answers; these are legible while none does.
+    staticDetails: letterDetails(letter),
     typedSearchAttributes: attributesOf(letter, row.key).filter(({ key }) =>
       needs.searchAttributes.includes(key.name as SearchAttribute),
     ),

@@ -4,7 +4,6 @@ import { type ActFlags, act } from "./act.ts";
 import { canAsk, confirmDestruction } from "./confirm.ts";
 import { cut, oneLine } from "./cut.ts";
 import { announceTarget } from "./open-client.ts";
-import { withReader } from "./open-reader.ts";
 import { readsStdin } from "./read-ids.ts";
 import type { signatureOf } from "./signature-flags.ts";
 
@@ -33,6 +32,7 @@ async function questionFor(name: string, ids: readonly string[], flags: ActFlags
   const verb = `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`;
   const [only] = ids;
   if (ids.length > 1 || only === undefined) return `${verb} ${ids.length} dead letters?`;
+  const { withReader } = await import("./open-reader.ts");
   const { job, workflowId, errorType, errorMessage } = await withReader(flags, async (reader) => await reader.get(only));
   return `${verb} ${job} ${workflowId} (${cut(oneLine(`${errorType}: ${errorMessage}`), 100)})?`;
 }

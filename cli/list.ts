@@ -3,7 +3,6 @@ import { categories } from "../model/category.ts";
 import { reasons } from "../model/reason.ts";
 import { statuses } from "../model/status.ts";
 import { notice, outputFlag, print, printJson } from "./output-flag.ts";
-import { letterTable } from "./letter-table.ts";
 import { positiveInteger } from "./read-number.ts";
 import { withTarget } from "./target-flags.ts";
 
@@ -41,7 +40,7 @@ Examples:
       ...(key === undefined ? {} : { key }),
       ...(workflowId === undefined ? {} : { workflowId }),
     };
-    const { withReader } = await import("./open-reader.ts");
+    const [{ withReader }, { letterTable }] = await Promise.all([import("./open-reader.ts"), import("./letter-table.ts")]);
     const { letters, next } = await withReader(
       options,
       async (reader) => {

@@ -1,7 +1,6 @@
 import type { Config } from "../model/config.ts";
 import { usage } from "../model/office-error.ts";
 import { ask, canAsk } from "./confirm.ts";
-import { editInput } from "./edit-input.ts";
 import { loadConfig } from "./load-config.ts";
 import { notice } from "./output-flag.ts";
 import { readInput } from "./read-input.ts";
@@ -35,6 +34,7 @@ export async function newInput(
 }
 
 async function edited(id: string, flags: TargetFlags, codec: Config["codec"], whenUnchanged: string | null): Promise<NewInput> {
+  const { editInput } = await import("./edit-input.ts");
   const result = await editInput(id, flags, codec);
   if (result?.changed) return { kind: "new", input: result.input };
   if (result === undefined || whenUnchanged === null) {

@@ -1,4 +1,4 @@
-import type { Client } from "@temporalio/client";
+import { Client } from "@temporalio/client";
 import { officeWorkflowId } from "../model/ids.ts";
 import { officeMismatch } from "../model/office-error.ts";
 
@@ -7,8 +7,10 @@ import { officeMismatch } from "../model/office-error.ts";
  *
  * @throws {OfficeError} `OFFICE_MISMATCH` where another database holds the name: two of them would steal each other's deaths
  */
-export async function claimOffice(client: Client, office: string, databaseId: string): Promise<void> {
-  const handle = await client.workflow.start("office", {
+export async function claimOffice({ connection, options }: Client, office: string, databaseId: string): Promise<void> {
+  // Without a codec: an office that has none, or another, must be able to read whose the name is.
+  const plain = new Client({ connection, namespace: options.namespace, identity: options.identity });
+  const handle = await plain.workflow.start("office", {
     workflowId: officeWorkflowId(office),
     taskQueue: office,
     args: [],
@@ -17,5 +19,5 @@ export async function claimOffice(client: Client, office: string, databaseId: st
     staticSummary: `office of database ${databaseId}`,
   });
   const { memo } = await handle.describe();
-  if (memo?.["databaseId"] !== databaseId) throw officeMismatch(office, client.options.namespace);
+  if (memo?.["databaseId"] !== databaseId) throw officeMismatch(office, options.namespace);
 }

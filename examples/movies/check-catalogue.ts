@@ -44,7 +44,9 @@ export async function checkCatalogue(
     storedKeys.add(key);
     const isAsItWas = isDeepStrictEqual(movie, recordOf.get(key));
     if (isAsItWas) continue;
-    const mended = letters.get(key)?.some(({ status, payload }) => status === "recovered" && isDeepStrictEqual(movie, payload));
+    const mended = letters
+      .get(key)
+      ?.some(({ status, payload }) => status === "recovered" && isDeepStrictEqual(movie, payload));
     if (mended) counts.mended += 1;
     else problems.push(`${key} is stored, but neither as the record is nor as somebody mended it.`);
   }
@@ -60,7 +62,8 @@ export async function checkCatalogue(
     else if (own.length > 0) counts.givenUp += 1;
     else problems.push(`${id} is a bad record, and has no letter.`);
   }
-  for (const effect of secondEffects) problems.push(`${effect.key} had a second effect: ${effect.kind}, at ${effect.at}.`);
+  for (const effect of secondEffects)
+    problems.push(`${effect.key} had a second effect: ${effect.kind}, at ${effect.at}.`);
   return { ...counts, problems };
 }
 

@@ -36,8 +36,11 @@ async function importOne(dlo: Dlo, id: string, record: RawMovie, tally: Tally): 
     await dlo.run(importMovie, record, { id, batch: "movies.json" });
     tally.succeeded += 1;
   } catch (error) {
-    if (errorCodeOf(error) !== "JOB_DIED") throw error;
-    tally.died += 1;
+    const code = errorCodeOf(error);
+    if (code === "JOB_DIED") tally.died += 1;
+    // It ran, or runs, without our having seen it: what became of it counts.
+    else if (code === "ALREADY_STARTED") await follow(dlo, id, tally);
+    else throw error;
   }
 }
 

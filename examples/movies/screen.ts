@@ -13,10 +13,12 @@ export type Screen = {
   /** A line for the log; none for an empty one. */
   say(line?: string): void;
   /**
-   * Shows the progress until `end`: on a terminal a bar that is redrawn, elsewhere a line every few seconds. The last
+   * Shows the progress until `rest`: on a terminal a bar that is redrawn, elsewhere a line every few seconds. The last
    * state stays in the log.
    */
-  follow(look: () => Progress): { end(): void };
+  follow(look: () => Progress): void;
+  /** Ends what is followed, if anything is. */
+  rest(): void;
 };
 
 const redrawMs = 100;
@@ -25,6 +27,7 @@ const barColumns = 28;
 
 export function openScreen(stream: NodeJS.WriteStream): Screen {
   let live: (() => string) | undefined;
+  let rest: () => void = () => undefined;
   const erase = () => {
     if (live && stream.isTTY) stream.write("\r\u001b[K");
   };
@@ -36,9 +39,9 @@ export function openScreen(stream: NodeJS.WriteStream): Screen {
     stream.write(`${line}\n`);
     draw();
   };
-  return { say, follow };
+  return { say, follow, rest: () => rest() };
 
-  function follow(look: () => Progress): { end(): void } {
+  function follow(look: () => Progress): void {
     const rate = ratePerSecond();
     let told = "";
     const tell = () => {
@@ -55,14 +58,13 @@ export function openScreen(stream: NodeJS.WriteStream): Screen {
       draw();
     }
     const timer = stream.isTTY ? setInterval(redraw, redrawMs) : setInterval(tell, plainMs);
-    return {
-      end() {
-        clearInterval(timer);
-        if (!stream.isTTY) return tell();
-        erase();
-        live = undefined;
-        stream.write(`${barLine(look(), undefined, stream.columns)}\n`);
-      },
+    rest = () => {
+      rest = () => undefined;
+      clearInterval(timer);
+      if (!stream.isTTY) return tell();
+      erase();
+      live = undefined;
+      stream.write(`${barLine(look(), undefined, stream.columns)}\n`);
     };
   }
 }

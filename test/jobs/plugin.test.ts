@@ -1,8 +1,9 @@
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker, type WorkerOptions } from "@temporalio/worker";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { defineJob } from "../../model/index.ts";
 import { deadLetterPlugin } from "../../worker/index.ts";
@@ -125,15 +126,37 @@ test("what it is given is checked at once", () => {
   expect(() => deadLetterPlugin({ jobs: [job.handle(() => 1)], clasifier: () => undefined } as never)).toThrow(/classifier/);
 });
 
-test("bundling leaves no file behind", async () => {
-  const left = () => readdirSync(tmpdir()).filter((name) => name.startsWith("dlo-plugin-"));
-  const before = left();
-  await bundleWorkflowCode({
-    workflowsPath: own,
-    logger,
-    plugins: [plugin, { name: "look", configureBundler: (options) => (expect(left()).toHaveLength(before.length + 1), options) }],
+test("the generated entry is there for the bundler alone", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "dlo-test-"));
+  vi.stubEnv("TMPDIR", folder);
+  try {
+    const seen: string[][] = [];
+    const look = { name: "look", configureBundler: <T>(options: T) => (seen.push(readdirSync(folder)), options) };
+    await bundleWorkflowCode({ workflowsPath: own, logger, plugins: [plugin, look] });
+    const workflowsPath = fileURLToPath(new URL("clashing/workflows.ts", import.meta.url));
+    await expect(bundleWorkflowCode({ workflowsPath, logger, plugins: [plugin, look] })).rejects.toThrow(/Rename one/);
+    expect(seen).toEqual([[expect.stringMatching(/^dlo-/)], [expect.stringMatching(/^dlo-/)]]);
+    expect(readdirSync(folder)).toEqual([]);
+  } finally {
+    vi.unstubAllEnvs();
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("a workflow of a job's name that only shows when it runs does not run in the job's place", async () => {
+  const worker = await createWorker({ workflowsPath: fileURLToPath(new URL("clashing/dynamic.cjs", import.meta.url)) });
+  await worker.runUntil(async () => {
+    const { workflowId } = await world.dlo.start(ship, { to: "nowhere" }, { id: "dynamic" });
+    const handle = world.dlo.temporal.workflow.getHandle(workflowId);
+    await expect
+      .poll(async () => {
+        const { events } = await handle.fetchHistory();
+        return events?.find(({ workflowTaskFailedEventAttributes }) => workflowTaskFailedEventAttributes)
+          ?.workflowTaskFailedEventAttributes?.failure?.message;
+      }, { timeout: 30_000 })
+      .toMatch(/The job and the workflow ship have the same name, in .*dynamic\.cjs/);
+    await handle.terminate();
   });
-  expect(left()).toEqual(before);
 });
 
 async function versioningOf(workflowId: string): Promise<string | undefined> {

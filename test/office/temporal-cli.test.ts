@@ -1,6 +1,10 @@
+import { execFile } from "node:child_process";
+import { dirname } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { letterWorkflowId } from "../../model/ids.ts";
 import type { LetterState } from "../../model/letter-state.ts";
+import { resolveTemporal } from "../../stack/temporal-binary.ts";
 import { openWorld, until, type World } from "../setup/world.ts";
 import { courier, handledCourier } from "./courier.ts";
 import { type CommandResult, temporalCommand } from "./temporal-command.ts";
@@ -105,10 +109,11 @@ test("metadata and description make a letter readable", async () => {
 test("the commands that a letter's details show can be run as they stand", async () => {
   const { id } = await dead("cli-shown-2");
   const metadata = await temporalCommand(world, "workflow", "metadata", "--workflow-id", letterWorkflowId("cli-shown-2"), "-o", "json");
-  const { currentDetails } = (JSON.parse(metadata.stdout) as { currentDetails: string });
-  const shown = currentDetails.split("\n").find((line) => line.startsWith("temporal workflow signal") && line.includes("discard"))!;
-  const [, ...words] = shown.match(/'[^']*'|\S+/g)!.map((word) => word.replaceAll("'", ""));
-  expect((await temporalCommand(world, ...words)).code).toBe(0);
+  const { queryResult } = JSON.parse(metadata.stdout) as { queryResult: [{ currentDetails: string }] };
+  const shown = queryResult[0].currentDetails.split("\n").find((line) => line.startsWith("temporal") && line.includes("discard"));
+  const { path } = await resolveTemporal({ progress: () => undefined });
+  const env = { PATH: `${dirname(path)}:${process.env["PATH"]}`, TEMPORAL_ADDRESS: world.address, TEMPORAL_NAMESPACE: world.namespace };
+  await promisify(execFile)("sh", ["-c", shown!], { env });
   await until(async () => (await world.dlo.letters.get(id)).status === "discarded");
 });
 

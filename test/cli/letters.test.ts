@@ -1,0 +1,241 @@
+import { tmpdir } from "node:os";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openWorld, type World } from "../setup/world.ts";
+import { dlo, environmentOf, folderWith, type Ran, type RunOptions } from "./dlo.ts";
+import { deadPayment, takesPayments } from "./payments.ts";
+
+let world: World;
+let run: (args: readonly string[], options?: RunOptions) => Promise<Ran>;
+
+beforeAll(async () => {
+  world = await openWorld();
+  await world.office({ redact: ["note"] });
+  await world.worker({ jobs: [takesPayments] });
+  run = async (args, { env = {}, ...options } = {}) =>
+    await dlo(args, { cwd: tmpdir(), ...options, env: { ...environmentOf(world), ...env } });
+});
+afterAll(async () => await world.close());
+
+describe("looking", () => {
+  test("list shows what died, as a table and for programs", async () => {
+    const { id, order } = await deadPayment(world);
+    const table = await run(["list", "--key", `order ${order}`]);
+    expect(table).toMatchObject({ code: 0, stderr: "" });
+    expect(table.stdout.split("\n")[0]).toMatch(/^ID\s+STATUS\s+JOB\s+ABOUT\s+CATEGORY\s+ERROR\s+DEATHS\s+FAILED\s+EXPIRES$/);
+    expect(table.stdout.split("\n")[1]).toMatch(
+      new RegExp(`^${id.slice(0, 13)}\\S*\\s+parked\\s+take-payment\\s+order ${order}\\s+network\\s+Error: order ${order} did not get through\\s+1\\s+.*in 30d$`),
+    );
+    const json = JSON.parse((await run(["list", "--key", `order ${order}`, "-o", "json"])).stdout) as Record<string, unknown>[];
+    expect(json).toMatchObject([{ id, status: "parked", errorType: "Error", payload: { order, mode: "unreachable" }, attempts: 2 }]);
+    expect(json[0]!["failedAt"]).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+    const jsonl = (await run(["list", "--key", `order ${order}`, "--output", "jsonl"])).stdout;
+    expect(jsonl.split("\n").map((line) => (JSON.parse(line) as { id: string }).id)).toEqual([id]);
+  });
+
+  test("list pages on by the cursor that it names", async () => {
+    const newer = [await deadPayment(world), await deadPayment(world)].toReversed();
+    const first = await run(["list", "--limit", "1", "-o", "jsonl"]);
+    expect(JSON.parse(first.stdout)).toMatchObject({ id: newer[0]!.id });
+    const cursor = /--after (\S+)/.exec(first.stderr)![1]!;
+    const second = await run(["list", "--limit", "1", "--after", cursor, "-o", "jsonl"]);
+    expect(JSON.parse(second.stdout)).toMatchObject({ id: newer[1]!.id });
+  });
+
+  test("an empty list is no error", async () => {
+    const { code, stdout } = await run(["list", "--job", "nobody"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("No dead letters like that");
+  });
+
+  test("letters of another namespace are not shown", async () => {
+    await deadPayment(world);
+    expect((await run(["list", "--namespace", "somewhere-else"])).stdout).toContain("No dead letters");
+  });
+
+  test("show tells the whole story", async () => {
+    const { id, workflowId, order } = await deadPayment(world, "unreachable", "a secret");
+    await world.dlo.letters.note(id, { text: "asked the bank", by: "ann", reason: "it is slow" });
+    const { code, stdout } = await run(["show", workflowId, "--ui", "http://ui.example/"]);
+    expect(code).toBe(0);
+    for (const part of [
+      `take-payment ${workflowId} is parked`,
+      `Error: order ${order} did not get through`,
+      "its attempts are used up (exhausted)",
+      "network, transient",
+      "caused by Error (ECONNREFUSED): connect ECONNREFUSED",
+      "payments.ts:",
+      "attempt 1:",
+      "attempt 2:",
+      `"order": ${order}`,
+      `"note": "[redacted]"`,
+      `"tenant": "acme"`,
+      `note by ann, "asked the bank": it is slow`,
+      `http://ui.example/namespaces/${world.namespace}/workflows/dead-letter%2F${encodeURIComponent(workflowId)}`,
+      `dlo retry ${id.slice(0, 13)}`,
+    ])
+      expect(stdout).toContain(part);
+    expect(stdout).not.toContain("a secret");
+    expect(stdout).toMatch(/Expires +\d{4}-\d\d-\d\d [\d:]+ UTC \(in 30 days\)/);
+  });
+
+  test("show for programs has the columns, the story and the links", async () => {
+    const { id, order } = await deadPayment(world, "wrong");
+    const { stdout } = await run(["show", id, "-o", "json"], { env: { DLO_UI_URL: "http://ui.example" } });
+    expect(JSON.parse(stdout)).toMatchObject({
+      id,
+      reason: "given_up",
+      category: "data",
+      payload: { order, mode: "wrong" },
+      story: { deaths: [{ n: 1, attempts: 1, attemptRows: [{ n: 1, state: "failed" }] }], events: [{ type: "parked" }] },
+      links: { job: expect.stringContaining("http://ui.example/namespaces/") as string },
+    });
+  });
+
+  test("an id that fits several letters names them; one that fits none says where to look", async () => {
+    const { id } = await deadPayment(world);
+    await deadPayment(world);
+    const ambiguous = await run(["show", id.slice(0, 4)]);
+    expect(ambiguous).toMatchObject({ code: 2, stdout: "" });
+    expect(ambiguous.stderr).toContain("fits several dead letters");
+    const none = await run(["show", "ffff"]);
+    expect(none.code).toBe(1);
+    expect(none.stderr).toContain("To see those there are: dlo list");
+  });
+});
+
+describe("acting", () => {
+  test("an amended letter recovers by its retry, and the story says who and why", async () => {
+    const { id, order } = await deadPayment(world, "unreachable", "kept");
+    const amended = await run(["amend", id, "--input", JSON.stringify({ order, mode: "fine" }), "--by", "ann", "--reason", "wrong mode"]);
+    expect(amended.code).toBe(0);
+    expect(amended.stderr).toMatch(new RegExp(`^Target: ${world.address}, namespace ${world.namespace} `));
+    const shown = (await run(["show", id])).stdout;
+    expect(shown).toContain("Amended; from the original it differs in:");
+    expect(shown).toContain(`-   "mode": "unreachable"`);
+    expect(shown).toContain(`+   "mode": "fine"`);
+    const retried = await run(["retry", id.slice(0, 23), "--wait"]);
+    expect(retried).toMatchObject({ code: 0, stdout: expect.stringContaining("Recovered: take-payment") as string });
+    const story = (await run(["show", id])).stdout;
+    expect(story).toContain("is recovered");
+    expect(story).toContain("input amended by ann: wrong mode");
+    expect(story).toContain("recovered (");
+  });
+
+  test("a retry that is waited for and dies again ends with 1", async () => {
+    const { id, order } = await deadPayment(world);
+    const { code, stdout } = await run(["retry", id, "--wait"]);
+    expect(code).toBe(1);
+    expect(stdout).toContain("Died again (network)");
+    expect(stdout).toContain(`order ${order} did not get through`);
+  });
+
+  test("off a terminal a retry returns once it runs, and says so for programs", async () => {
+    const { id } = await deadPayment(world);
+    const { code, stdout } = await run(["retry", id, "-o", "json"]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ id, retries: 1 });
+  });
+
+  test("--after puts the retry off", async () => {
+    const { id } = await deadPayment(world);
+    const { code, stdout } = await run(["retry", id, "--after", "2 hours"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("will run again at");
+    expect((await run(["show", id])).stdout).toContain("not before its retry");
+  });
+
+  test("an input that the job refuses changes nothing", async () => {
+    const { id } = await deadPayment(world);
+    const { code, stdout, stderr } = await run(["retry", id, "--input", '{"order":"seven"}']);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain("order: ");
+    expect(stderr).toContain("mode: ");
+    expect((await world.dlo.letters.get(id)).retries).toBe(0);
+  });
+
+  test("a new input comes from a file or a pipe", async () => {
+    const [one, two] = [await deadPayment(world), await deadPayment(world)];
+    const folder = await folderWith({ "input.json": JSON.stringify({ order: one.order, mode: "fine" }) });
+    expect((await run(["retry", one.id, "--input", "@input.json", "--wait"], { cwd: folder })).stdout).toContain("Recovered");
+    const input = JSON.stringify({ order: two.order, mode: "fine" });
+    expect((await run(["retry", two.id, "--input", "-", "--wait"], { input })).stdout).toContain("Recovered");
+  });
+
+  test("--edit opens the input in the editor, shows what changed, and keeps what is hidden", async () => {
+    const { id } = await deadPayment(world, "unreachable", "a secret");
+    const folder = await folderWith({ editor: `#!/bin/sh\ngrep -q '\\[redacted\\]' "$1" && sed -i 's/unreachable/fine/' "$1"\n` });
+    const { code, stdout, stderr } = await run(["retry", id, "--edit", "--wait"], { env: { EDITOR: `${folder}/editor` } });
+    expect(stderr).toContain(`-   "mode": "unreachable"`);
+    expect(stderr).toContain(`+   "mode": "fine"`);
+    expect(stderr).not.toContain("a secret");
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("Recovered") as string });
+    const { runId } = (await world.dlo.letters.story(id)).events.find(({ type }) => type === "recovered")!;
+    const history = await world.dlo.temporal.workflow.getHandle((await world.dlo.letters.get(id)).workflowId, runId!).fetchHistory();
+    const started = history.events![0]!.workflowExecutionStartedEventAttributes!;
+    expect(Buffer.from(started.input!.payloads![0]!.data!).toString()).toContain("a secret");
+  });
+
+  test("--edit without a change, or with what is no JSON, does nothing off a terminal", async () => {
+    const { id } = await deadPayment(world);
+    const unchanged = await run(["retry", id, "--edit"], { env: { EDITOR: "true" } });
+    expect(unchanged).toMatchObject({ code: 2, stdout: "" });
+    expect(unchanged.stderr).toContain("The input was not changed");
+    const folder = await folderWith({ editor: `#!/bin/sh\necho oops > "$1"\n` });
+    const broken = await run(["amend", id, "--edit"], { env: { VISUAL: `${folder}/editor` } });
+    expect(broken).toMatchObject({ code: 2, stdout: "" });
+    expect(broken.stderr).toContain("The edited input is no JSON");
+    expect((await run(["amend", id, "--edit"], { env: { EDITOR: "false" } })).stderr).toContain("nothing was changed");
+    expect(await world.dlo.letters.get(id)).toMatchObject({ retries: 0, revision: 0 });
+  });
+
+  test("extend sets the retention from now, or holds the letter", async () => {
+    const { id } = await deadPayment(world);
+    expect((await run(["extend", id, "60d"])).stdout).toMatch(/expires .* \(in 60 days\)/);
+    expect((await run(["extend", id, "indefinite"])).stdout).toContain("is held until somebody acts");
+    expect((await world.dlo.letters.get(id)).expiresAt).toBeNull();
+  });
+
+  test("expire and discard close with --yes, and a closed letter takes a note but nothing else", async () => {
+    const [one, two] = [await deadPayment(world), await deadPayment(world)];
+    expect(await run(["expire", one.id, "--yes"])).toMatchObject({ code: 0, stdout: expect.stringContaining(": expired.") as string });
+    expect(await run(["discard", two.id, "--yes", "--reason", "a test"])).toMatchObject({ code: 0, stdout: expect.stringContaining(": discarded.") as string });
+    expect((await run(["note", two.id, "was a test"])).code).toBe(0);
+    expect((await run(["show", two.id])).stdout).toContain(', "was a test"');
+    const refused = await run(["retry", two.id]);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain("is closed (discarded)");
+  });
+
+  test("ids come from a pipe; one that is refused does not hold up the others", async () => {
+    const { order, id } = await deadPayment(world, "wrong");
+    const closed = await deadPayment(world, "wrong");
+    await world.dlo.letters.discard(closed.id);
+    const listed = (await run(["list", "--category", "data", "-o", "jsonl"])).stdout;
+    expect(listed).toContain(id);
+    const input = `${closed.id}\n${JSON.stringify({ id })}\n`;
+    const { code, stdout, stderr } = await run(["extend", "-", "45 days", "--by", "ann"], { input });
+    expect(code).toBe(1);
+    expect(stderr).toContain("is closed (discarded)");
+    expect(stderr).toContain("1 extended, 1 not.");
+    expect(stdout).toContain("in 45 days");
+    const noted = await run(["note", "-", "seen", "-o", "jsonl"], { input: (await run(["list", "--key", `order ${order}`, "-o", "json"])).stdout });
+    expect(JSON.parse(noted.stdout)).toMatchObject({ id });
+    expect((await world.dlo.letters.story(id)).events.at(-1)).toMatchObject({ type: "noted", data: { text: "seen" } });
+  });
+
+  test("the same request id is carried out once", async () => {
+    const { id } = await deadPayment(world);
+    for (let i = 0; i < 2; i++) expect((await run(["note", id, "once", "--request-id", "request-1"])).code).toBe(0);
+    expect((await world.dlo.letters.story(id)).events.filter(({ type }) => type === "noted")).toHaveLength(1);
+  });
+
+  test("while Temporal is down the tables still answer, and commands say so", async () => {
+    const { id, order } = await deadPayment(world);
+    const env = { TEMPORAL_ADDRESS: "127.0.0.1:1" };
+    expect((await run(["list", "--key", `order ${order}`], { env })).stdout).toContain(id.slice(0, 13));
+    expect((await run(["show", id], { env })).stdout).toContain(`order ${order} did not get through`);
+    const { code, stderr } = await run(["retry", id], { env });
+    expect(code).toBe(1);
+    expect(stderr).toContain("Temporal cannot be reached");
+  });
+});

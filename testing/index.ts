@@ -1,0 +1,9 @@
+/**
+ * For tests of your own jobs: one attempt of a handler without any server, or an office with servers that end with the test.
+ *
+ * @module
+ */
+export { type AttemptOptions, type AttemptOutcome, type FailedAttempt, runAttempt } from "./run-attempt.ts";
+export { startTestOffice, type TestOffice, type TestOfficeOptions } from "./test-office.ts";
+export { startTestStack, type TestStack, type TestStackInfo } from "./test-stack.ts";
+export { until } from "./until.ts";
