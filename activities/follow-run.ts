@@ -17,12 +17,15 @@ export async function followRun(client: Client, { workflowId, exceptRunId }: Fol
   try {
     const found = await latestRun(client, workflowId);
     if (found === undefined) return { runId: "", excepted: false, outcome: "gone" };
-    if (found.runId === exceptRunId) return { runId: found.runId, excepted: true, outcome: outcomes[found.status] ?? "failed" };
-    if (found.status !== "RUNNING") return { runId: found.runId, excepted: false, outcome: outcomes[found.status] ?? "failed" };
+    if (found.runId === exceptRunId)
+      return { runId: found.runId, excepted: true, outcome: outcomes[found.status] ?? "failed" };
+    if (found.status !== "RUNNING")
+      return { runId: found.runId, excepted: false, outcome: outcomes[found.status] ?? "failed" };
     await listen(client, workflowId, found.runId, cancellationSignal);
     const now = await latestRun(client, workflowId);
     if (now === undefined) return { runId: found.runId, excepted: false, outcome: "gone" };
-    if (now.status !== "RUNNING") return { runId: now.runId, excepted: false, outcome: outcomes[now.status] ?? "failed" };
+    if (now.status !== "RUNNING")
+      return { runId: now.runId, excepted: false, outcome: outcomes[now.status] ?? "failed" };
     throw ApplicationFailure.create({
       message: `Run ${now.runId} of ${workflowId} is still running`,
       type: "StillRunning",

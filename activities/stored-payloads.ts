@@ -34,7 +34,9 @@ async function decodeAll(payloads: readonly Payload[], codecs: readonly Codec[])
 /** What a row shows of a run's input: the value itself, a list where there are several arguments, undefined where it is not readable. */
 export async function shownInput(payloads: readonly Payload[], codecs: readonly Codec[]): Promise<unknown> {
   try {
-    const values = (await decodeAll(payloads, codecs)).map((payload) => shown(defaultPayloadConverter.fromPayload(payload)));
+    const values = (await decodeAll(payloads, codecs)).map((payload) =>
+      shown(defaultPayloadConverter.fromPayload(payload)),
+    );
     return values.length > 1 ? values : values[0];
   } catch {
     return undefined;

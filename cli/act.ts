@@ -26,7 +26,12 @@ export type Act = (dlo: Dlo, id: string, signature: ReturnType<typeof signatureO
  *
  * Sets the exit code to 1 where any was not done.
  */
-export async function act(given: readonly string[], flags: ActFlags, does: { doing: string; done: string }, command: Act): Promise<void> {
+export async function act(
+  given: readonly string[],
+  flags: ActFlags,
+  does: { doing: string; done: string },
+  command: Act,
+): Promise<void> {
   const ids = await readIds(given);
   if (ids.length > 1 && flags.requestId !== undefined)
     throw usage("--request-id names one request, so it takes one letter");
@@ -82,7 +87,10 @@ async function actOnMany(
   if (failed > 0) process.exitCode = 1;
 }
 
-function countText(verb: string, { done, failed, notTried }: { done: number; failed: number; notTried: number }): string {
+function countText(
+  verb: string,
+  { done, failed, notTried }: { done: number; failed: number; notTried: number },
+): string {
   const parts = [`${done} ${verb}`];
   if (failed > 0) parts.push(`${failed} not`);
   if (notTried > 0) parts.push(`${notTried} not tried`);
@@ -92,7 +100,16 @@ function countText(verb: string, { done, failed, notTried }: { done: number; fai
 function concernsAll(error: unknown): boolean {
   const code = errorCodeOf(error);
   if (code === undefined) return true;
-  return ["TEMPORAL_UNREACHABLE", "DATABASE_UNREACHABLE", "DATABASE_UNSET", "SCHEMA_MISSING", "SCHEMA_TOO_OLD", "SCHEMA_TOO_NEW", "USAGE"].includes(code);
+  return [
+    "TEMPORAL_UNREACHABLE",
+    "DATABASE_UNREACHABLE",
+    "DATABASE_ERROR",
+    "DATABASE_UNSET",
+    "SCHEMA_MISSING",
+    "SCHEMA_TOO_OLD",
+    "SCHEMA_TOO_NEW",
+    "USAGE",
+  ].includes(code);
 }
 
 function showProgress(line: string): void {

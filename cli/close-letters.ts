@@ -18,7 +18,8 @@ export async function closeLetters(
   await announceTarget(flags);
   const asks = !flags.yes && canAsk();
   // With ids on a pipe there is no terminal left to ask on.
-  if (!flags.yes && readsStdin(ids)) throw usage(`dlo ${name} cannot be undone, and with ids from a pipe nobody can be asked. To go ahead: --yes`);
+  if (!flags.yes && readsStdin(ids))
+    throw usage(`dlo ${name} cannot be undone, and with ids from a pipe nobody can be asked. To go ahead: --yes`);
   const question = asks ? await questionFor(name, ids, flags) : "";
   if (!(await confirmDestruction(question, name, flags.yes))) return;
   await act(ids, flags, words, async (dlo, id, signature) => {
@@ -33,6 +34,9 @@ async function questionFor(name: string, ids: readonly string[], flags: ActFlags
   const [only] = ids;
   if (ids.length > 1 || only === undefined) return `${verb} ${ids.length} dead letters?`;
   const { withReader } = await import("./open-reader.ts");
-  const { job, workflowId, errorType, errorMessage } = await withReader(flags, async (reader) => await reader.get(only));
+  const { job, workflowId, errorType, errorMessage } = await withReader(
+    flags,
+    async (reader) => await reader.get(only),
+  );
   return `${verb} ${job} ${workflowId} (${cut(oneLine(`${errorType}: ${errorMessage}`), 100)})?`;
 }

@@ -11,5 +11,8 @@ export function cut(text: string, length: number): string {
 
 /** Text of others, on a terminal: what could move the cursor or change colours becomes visible. Keeps line breaks and tabs. */
 export function harmless(text: string): string {
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return text.replace(
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }

@@ -9,17 +9,39 @@ type Death = LetterStory["deaths"][number];
 type Attempt = Death["attemptRows"][number];
 
 /** One death with its attempts. */
-export function deathText({ n, diedAt, reason, category, attempts, attemptRows, errorType, errorMessage, runId }: Death): string {
+export function deathText({
+  n,
+  diedAt,
+  reason,
+  category,
+  attempts,
+  attemptRows,
+  errorType,
+  errorMessage,
+  runId,
+}: Death): string {
   const head = `  ${n}. ${bothTimes(diedAt)}: ${reason}, ${category}, after ${attempts} attempt${attempts === 1 ? "" : "s"} in run ${runId}`;
   const missing = attempts - attemptRows.filter(({ state }) => state !== "interrupted").length;
   const lines = attemptRows.map((attempt) => attemptLine(attempt, `${errorType}: ${errorMessage}`));
-  return [head, ...lines, ...(missing > 0 && attemptRows.length > 0 ? [`     … and ${missing} more, of which only the number is known`] : [])].join("\n");
+  return [
+    head,
+    ...lines,
+    ...(missing > 0 && attemptRows.length > 0 ? [`     … and ${missing} more, of which only the number is known`] : []),
+  ].join("\n");
 }
 
 /** An error with what lay below it, and where in the user's own code each was thrown. */
 export function errorText(failure: Partial<ErrorRecord> | null, stackTrace: string | null): string {
   const { causes = [] } = failure ?? {};
-  const outer = oneError({ type: failure?.type ?? "", message: failure?.message ?? "", ...failure, ...(stackTrace === null ? {} : { stack: stackTrace }) }, "  ");
+  const outer = oneError(
+    {
+      type: failure?.type ?? "",
+      message: failure?.message ?? "",
+      ...failure,
+      ...(stackTrace === null ? {} : { stack: stackTrace }),
+    },
+    "  ",
+  );
   return [outer, ...causes.map((cause) => oneError(cause, "  caused by "))].join("\n");
 }
 
@@ -38,7 +60,10 @@ function oneError(error: ErrorCause, lead: string): string {
 
 /** The user's own frames; where there is none, the topmost ones. */
 function ownFrames(stack: string): { frames: string[]; left: number } {
-  const all = stack.split("\n").filter((line) => /^\s+at /.test(line)).map((line) => line.trim());
+  const all = stack
+    .split("\n")
+    .filter((line) => /^\s+at /.test(line))
+    .map((line) => line.trim());
   const own = all.filter((line) => ownFrame(`    ${line}`) !== undefined);
   const frames = (own.length > 0 ? own : all).slice(0, 8);
   return { frames, left: all.length - frames.length };
@@ -52,7 +77,9 @@ function propertyLines(properties: Readonly<Record<string, unknown>>): string[] 
 function attemptLine(attempt: Attempt, deathError: string): string {
   const { n, state, startedAt, endedAt, workerIdentity, buildId, errorType, errorMessage, progress } = attempt;
   const took = startedAt !== null && endedAt !== null ? `, ${tookTime(endedAt.getTime() - startedAt.getTime())}` : "";
-  const where = [workerIdentity, buildId === null || buildId === undefined ? null : `build ${buildId}`].filter(Boolean).join(", ");
+  const where = [workerIdentity, buildId === null || buildId === undefined ? null : `build ${buildId}`]
+    .filter(Boolean)
+    .join(", ");
   const error = errorType === null ? "" : oneLine(`${errorType}: ${errorMessage ?? ""}`);
   const parts = [
     `${startedAt === null ? "start unknown" : absoluteTime(startedAt)}${took}`,

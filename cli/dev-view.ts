@@ -38,7 +38,10 @@ export function devView(reader: LetterReader, facts: DevFacts): () => Promise<Sh
 }
 
 function block({ stack, configFrom, jobs }: DevFacts, letters: string): string[] {
-  const working = jobs.length > 0 ? `${jobs.join(", ")} (${configFrom ?? ""})` : `none: ${configFrom === undefined ? "no dlo.config.ts in this folder" : `${configFrom} names none`}, so no worker runs`;
+  const working =
+    jobs.length > 0
+      ? `${jobs.join(", ")} (${configFrom ?? ""})`
+      : `none: ${configFrom === undefined ? "no dlo.config.ts in this folder" : `${configFrom} names none`}, so no worker runs`;
   const rows: (readonly [string, string | undefined])[] = [
     ["Temporal", `${stack.address}, namespace ${stack.namespace}`],
     ["Web UI", stack.ui],
@@ -47,12 +50,20 @@ function block({ stack, configFrom, jobs }: DevFacts, letters: string): string[]
     ["Letters", letters],
     ["Try", "dlo list · dlo show <id> · dlo retry <id> · dlo doctor     Ctrl-C stops"],
   ];
-  return ["", ...rows.flatMap(([name, value]) => (value === undefined ? [] : [`${paint("bold", name.padEnd(10))}${value}`]))];
+  return [
+    "",
+    ...rows.flatMap(([name, value]) => (value === undefined ? [] : [`${paint("bold", name.padEnd(10))}${value}`])),
+  ];
 }
 
 function openText({ parked, retrying }: Awaited<ReturnType<LetterReader["countOpen"]>>): string {
   if (parked + retrying === 0) return paint("green", "none open");
-  return [parked > 0 ? paint("yellow", `${parked} parked`) : "", retrying > 0 ? paint("cyan", `${retrying} retrying`) : ""].filter(Boolean).join(", ");
+  return [
+    parked > 0 ? paint("yellow", `${parked} parked`) : "",
+    retrying > 0 ? paint("cyan", `${retrying} retrying`) : "",
+  ]
+    .filter(Boolean)
+    .join(", ");
 }
 
 /** A retry that is asked for starts at once, and says so itself. */
@@ -64,7 +75,15 @@ function newsLine({ at, type, job, workflowId, letterId, errorType, errorMessage
   const id = workflowId.startsWith(`${job}/`) ? workflowId : `${job} ${workflowId}`;
   const died = type === "parked" || type === "died_again";
   const what = type === "parked" ? "died" : eventInWords(type);
-  const detail = died ? `: ${cut(oneLine(`${errorType}: ${errorMessage}`), 120)}` : by === null ? "" : ` (${oneLine(by)})`;
-  const painted = died ? paint("red", what) : type === "recovered" || type === "superseded" ? paint("green", what) : what;
+  const detail = died
+    ? `: ${cut(oneLine(`${errorType}: ${errorMessage}`), 120)}`
+    : by === null
+      ? ""
+      : ` (${oneLine(by)})`;
+  const painted = died
+    ? paint("red", what)
+    : type === "recovered" || type === "superseded"
+      ? paint("green", what)
+      : what;
   return `${at.toTimeString().slice(0, 8)}  ${painted} ${harmless(oneLine(id))}${detail}  ${paint("dim", `dlo show ${shortId(letterId)}`)}`;
 }

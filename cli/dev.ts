@@ -13,8 +13,14 @@ export function devCommand() {
     .option("--ui-port <port>", "wanted port of Temporal Web UI", port)
     .option("--postgres-port <port>", "wanted port of Postgres", port)
     .addOption(configFlag())
-    .addOption(new Option("--temporal <host:port>", "use this Temporal in place of an embedded one").env("DLO_DEV_TEMPORAL_ADDRESS"))
-    .addOption(new Option("--postgres <url>", "use this Postgres in place of an embedded one").env("DLO_DEV_DATABASE_URL"))
+    .addOption(
+      new Option("--temporal <host:port>", "use this Temporal in place of an embedded one").env(
+        "DLO_DEV_TEMPORAL_ADDRESS",
+      ),
+    )
+    .addOption(
+      new Option("--postgres <url>", "use this Postgres in place of an embedded one").env("DLO_DEV_DATABASE_URL"),
+    )
     .addHelpText(
       "after",
       `

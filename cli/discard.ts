@@ -8,7 +8,9 @@ import { withTarget } from "./target-flags.ts";
 export function discardCommand() {
   const command = new Command("discard")
     .summary("Close a dead letter for good, without another run")
-    .description("Closes the letter as discarded. Its record stays until it is pruned, but its job is not run again. Asks first on a terminal, and needs --yes elsewhere.")
+    .description(
+      "Closes the letter as discarded. Its record stays until it is pruned, but its job is not run again. Asks first on a terminal, and needs --yes elsewhere.",
+    )
     .argument("<id...>", "letter ids, which may be shortened; workflow ids; or - to read ids from standard input")
     .option("--yes", "do not ask")
     .addOption(outputFlag())
@@ -23,6 +25,8 @@ Examples:
     );
   return withTarget(withSignature(command)).action(
     async (ids, options) =>
-      await closeLetters("discard", ids, options, { doing: "Discarding", done: "discarded" }, (dlo, id, signature) => dlo.letters.discard(id, signature)),
+      await closeLetters("discard", ids, options, { doing: "Discarding", done: "discarded" }, (dlo, id, signature) =>
+        dlo.letters.discard(id, signature),
+      ),
   );
 }

@@ -25,7 +25,11 @@ export type Edited = { readonly letter: LetterRow; readonly input: unknown; read
  *
  * @throws {OfficeError} `INPUT_INVALID` for what is no JSON, where nobody can be asked to edit again
  */
-export async function editInput(id: string, flags: TargetFlags, codec: Codec | readonly Codec[] | undefined): Promise<Edited | undefined> {
+export async function editInput(
+  id: string,
+  flags: TargetFlags,
+  codec: Codec | readonly Codec[] | undefined,
+): Promise<Edited | undefined> {
   const { letter, actual } = await readLetterInput(id, flags, codec);
   const shown = hideAsShown(actual, letter.payload);
   const before = prettyJson(shown);
@@ -44,7 +48,9 @@ export async function editInput(id: string, flags: TargetFlags, codec: Codec | r
       }
       const input = restoreHidden(edited.value, actual);
       if (hasRedacted(input) && !hasRedacted(actual))
-        throw usage("A [redacted] stands where nothing was hidden: a hidden value can be replaced or left, but not moved");
+        throw usage(
+          "A [redacted] stands where nothing was hidden: a hidden value can be replaced or left, but not moved",
+        );
       const changed = prettyJson(edited.value) !== before;
       if (changed) notice(jsonDiff(shown, edited.value, process.stderr));
       return { letter, input, changed };
@@ -62,7 +68,9 @@ async function readLetterInput(id: string, flags: TargetFlags, codec: Codec | re
     if (current === null) throw payloadOmitted(letter.id);
     const args = await decodeInput(current, codec);
     if (args.length !== 1)
-      throw usage(`The job of dead letter ${letter.id} was started with ${args.length} arguments, and an edited input is one. Retry it as it is`);
+      throw usage(
+        `The job of dead letter ${letter.id} was started with ${args.length} arguments, and an edited input is one. Retry it as it is`,
+      );
     return { letter, actual: args[0] };
   } finally {
     await reader.close();
@@ -84,5 +92,9 @@ async function runEditor(file: string): Promise<void> {
   // As git does: the variable may hold arguments ("code --wait"), so the shell reads it.
   const child = spawn(`${editor} "${file}"`, { shell: true, stdio: "inherit" });
   const [code] = (await once(child, "exit")) as [number | null];
-  if (code !== 0) throw officeErrorOf("USAGE", `The editor (${editor}) ended with ${code ?? "a signal"}, so nothing was changed. $VISUAL or $EDITOR names another`);
+  if (code !== 0)
+    throw officeErrorOf(
+      "USAGE",
+      `The editor (${editor}) ended with ${code ?? "a signal"}, so nothing was changed. $VISUAL or $EDITOR names another`,
+    );
 }

@@ -6,7 +6,11 @@ import { table } from "./table.ts";
 export function examinationText({ checks, targets, defaults, ok }: Examination): string {
   const width = Math.max(...checks.map(({ what }) => what.length)) + 2;
   const found = checks.flatMap(({ what, ok: fine, detail, mend }) => {
-    const mark = fine ? (mend === undefined ? paint("green", "ok   ") : paint("yellow", "hint ")) : paint("red", "wrong");
+    const mark = fine
+      ? mend === undefined
+        ? paint("green", "ok   ")
+        : paint("yellow", "hint ")
+      : paint("red", "wrong");
     const [first = "", ...rest] = detail.split("\n");
     const below = " ".repeat(7 + width);
     return [
@@ -18,8 +22,14 @@ export function examinationText({ checks, targets, defaults, ok }: Examination):
   const wrongs = checks.filter((check) => !check.ok).length;
   return [
     found.join("\n"),
-    table(["TARGET", "VALUE", "FROM"], targets.map(({ what, value, from }) => [what, value, from])),
-    table(["DEFAULT", "VALUE", "FROM"], defaults.map(({ variable, value, from }) => [variable, value, from])),
+    table(
+      ["TARGET", "VALUE", "FROM"],
+      targets.map(({ what, value, from }) => [what, value, from]),
+    ),
+    table(
+      ["DEFAULT", "VALUE", "FROM"],
+      defaults.map(({ variable, value, from }) => [variable, value, from]),
+    ),
     ok ? "All is well." : `${wrongs} ${wrongs === 1 ? "thing is" : "things are"} wrong.`,
   ].join("\n\n");
 }

@@ -22,5 +22,9 @@ export async function examineHere(flags: TargetFlags & { readonly config?: strin
     ...(codec === undefined || loaded === undefined ? {} : { codecFrom: loaded.from }),
   });
   if (broken === undefined) return examination;
-  return { ...examination, ok: false, checks: [wrong("configuration", broken, "Correct it, or name another: --config <file>"), ...examination.checks] };
+  return {
+    ...examination,
+    ok: false,
+    checks: [wrong("configuration", broken, "Correct it, or name another: --config <file>"), ...examination.checks],
+  };
 }

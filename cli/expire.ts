@@ -25,6 +25,8 @@ Examples:
     );
   return withTarget(withSignature(command)).action(
     async (ids, options) =>
-      await closeLetters("expire", ids, options, { doing: "Expiring", done: "expired" }, (dlo, id, signature) => dlo.letters.expire(id, signature)),
+      await closeLetters("expire", ids, options, { doing: "Expiring", done: "expired" }, (dlo, id, signature) =>
+        dlo.letters.expire(id, signature),
+      ),
   );
 }

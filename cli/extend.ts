@@ -11,7 +11,9 @@ import { withTarget } from "./target-flags.ts";
 export function extendCommand() {
   const command = new Command("extend")
     .summary("Set how long a dead letter waits before it expires")
-    .description("Sets the retention, counted from now. Shorter is possible too; indefinite holds the letter until somebody acts.")
+    .description(
+      "Sets the retention, counted from now. Shorter is possible too; indefinite holds the letter until somebody acts.",
+    )
     .argument("<id>", "letter id, which may be shortened; the job's workflow id; or - to read ids from standard input")
     .argument("<retention>", 'how long from now, such as 60d or "30 days", or indefinite', retentionArgument)
     .addOption(outputFlag())

@@ -9,7 +9,9 @@ import { withTarget } from "./target-flags.ts";
 export function listCommand() {
   const command = new Command("list")
     .summary("Show dead letters, newest failure first")
-    .description("Shows the dead letters of the namespace, of every status, the newest failure first. Flags together narrow the list: a letter must fit all of them.")
+    .description(
+      "Shows the dead letters of the namespace, of every status, the newest failure first. Flags together narrow the list: a letter must fit all of them.",
+    )
     .option("--job <name>", "of this job")
     .option("--queue <name>", "in this dead letter queue")
     .addOption(new Option("--status <status>", "in this state").choices(statuses))
@@ -40,14 +42,14 @@ Examples:
       ...(key === undefined ? {} : { key }),
       ...(workflowId === undefined ? {} : { workflowId }),
     };
-    const [{ withReader }, { letterTable }] = await Promise.all([import("./open-reader.ts"), import("./letter-table.ts")]);
-    const { letters, next } = await withReader(
-      options,
-      async (reader) => {
-        const { namespace } = reader.target.temporal;
-        return await reader.list({ ...filter, namespace }, { limit, ...(after === undefined ? {} : { after }) });
-      },
-    );
+    const [{ withReader }, { letterTable }] = await Promise.all([
+      import("./open-reader.ts"),
+      import("./letter-table.ts"),
+    ]);
+    const { letters, next } = await withReader(options, async (reader) => {
+      const { namespace } = reader.target.temporal;
+      return await reader.list({ ...filter, namespace }, { limit, ...(after === undefined ? {} : { after }) });
+    });
     if (output !== "table") printJson(output, letters);
     else if (letters.length === 0) print(emptyText(filter, after));
     else print(letterTable(letters, process.stdout.isTTY ? process.stdout.columns : undefined));

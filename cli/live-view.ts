@@ -79,7 +79,11 @@ function plainView(stream: NodeJS.WriteStream): LiveView {
   };
 }
 
-async function everySecond(look: () => Promise<Shown>, signal: AbortSignal, show: (shown: Shown) => void): Promise<void> {
+async function everySecond(
+  look: () => Promise<Shown>,
+  signal: AbortSignal,
+  show: (shown: Shown) => void,
+): Promise<void> {
   while (!signal.aborted) {
     const shown = await look();
     if (signal.aborted) return;
@@ -99,12 +103,12 @@ async function everySecond(look: () => Promise<Shown>, signal: AbortSignal, show
 /** Lets what is written to a stream go elsewhere; returns how to undo it. */
 function divert(stream: NodeJS.WriteStream, above: (text: string) => void): () => void {
   const original = stream.write;
-  stream.write = ((chunk: string | Uint8Array, encoding?: unknown, callback?: unknown) => {
+  stream.write = (chunk: string | Uint8Array, encoding?: unknown, callback?: unknown) => {
     above(typeof chunk === "string" ? chunk : Buffer.from(chunk).toString("utf8"));
     const done = typeof encoding === "function" ? encoding : callback;
     if (typeof done === "function") (done as () => void)();
     return true;
-  }) as typeof stream.write;
+  };
   return () => {
     stream.write = original;
   };

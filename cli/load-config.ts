@@ -25,7 +25,7 @@ export async function loadConfig(named?: string, folder = process.cwd()): Promis
   const config = await evaluate(file, from);
   if (typeof config !== "object" || config === null)
     throw configInvalid(from, "its default export is no configuration; say export default defineConfig({ … })");
-  return { config: defineConfig(config as Config), from };
+  return { config: defineConfig(config), from };
 }
 
 /**
@@ -34,11 +34,16 @@ export async function loadConfig(named?: string, folder = process.cwd()): Promis
 export async function requireConfig(named: string | undefined, needs: string): Promise<LoadedConfig> {
   const loaded = await loadConfig(named);
   if (loaded !== undefined) return loaded;
-  throw configInvalid("dlo.config.ts", `there is none in ${process.cwd()}, and ${needs}. Write one, or name it: --config <file>`);
+  throw configInvalid(
+    "dlo.config.ts",
+    `there is none in ${process.cwd()}, and ${needs}. Write one, or name it: --config <file>`,
+  );
 }
 
 function findConfig(folder: string): string | undefined {
-  return ["ts", "mts", "js", "mjs"].map((extension) => resolve(folder, `dlo.config.${extension}`)).find((file) => existsSync(file));
+  return ["ts", "mts", "js", "mjs"]
+    .map((extension) => resolve(folder, `dlo.config.${extension}`))
+    .find((file) => existsSync(file));
 }
 
 async function evaluate(file: string, from: string): Promise<unknown> {

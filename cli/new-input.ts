@@ -10,7 +10,10 @@ import type { TargetFlags } from "./target-flags.ts";
 export type InputFlags = { readonly input?: string; readonly edit?: true };
 
 /** `none`: no new input was asked for; `stop`: its giver thought better of it. */
-export type NewInput = { readonly kind: "new"; readonly input: unknown } | { readonly kind: "none" } | { readonly kind: "stop" };
+export type NewInput =
+  | { readonly kind: "new"; readonly input: unknown }
+  | { readonly kind: "none" }
+  | { readonly kind: "stop" };
 
 /**
  * The new input of `retry` and `amend`: from --input or --edit.
@@ -33,7 +36,12 @@ export async function newInput(
   return await edited(only, flags, (await loadConfig(flags.config))?.config.codec, whenUnchanged);
 }
 
-async function edited(id: string, flags: TargetFlags, codec: Config["codec"], whenUnchanged: string | null): Promise<NewInput> {
+async function edited(
+  id: string,
+  flags: TargetFlags,
+  codec: Config["codec"],
+  whenUnchanged: string | null,
+): Promise<NewInput> {
   const { editInput } = await import("./edit-input.ts");
   const result = await editInput(id, flags, codec);
   if (result?.changed) return { kind: "new", input: result.input };

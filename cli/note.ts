@@ -9,7 +9,9 @@ import { withTarget } from "./target-flags.ts";
 export function noteCommand() {
   const command = new Command("note")
     .summary("Write a line into a dead letter's story")
-    .description("Adds a note, signed and dated, to what happened to the letter. A closed letter takes notes too. Nothing else changes.")
+    .description(
+      "Adds a note, signed and dated, to what happened to the letter. A closed letter takes notes too. Nothing else changes.",
+    )
     .argument("<id>", "letter id, which may be shortened; the job's workflow id; or - to read ids from standard input")
     .argument("<text>", "the note")
     .addOption(outputFlag())

@@ -2,7 +2,10 @@ import { type LetterReader, openReader } from "../client/reader.ts";
 import { type TargetFlags, targetOptions } from "./target-flags.ts";
 
 /** Opens the tables, does the work, and closes whatever happens. Needs no Temporal. */
-export async function withReader<Result>(flags: TargetFlags, work: (reader: LetterReader) => Promise<Result>): Promise<Result> {
+export async function withReader<Result>(
+  flags: TargetFlags,
+  work: (reader: LetterReader) => Promise<Result>,
+): Promise<Result> {
   const reader = openReader(targetOptions(flags));
   try {
     return await work(reader);

@@ -3,7 +3,9 @@ import { Option } from "@commander-js/extra-typings";
 export type Output = "table" | "json" | "jsonl";
 
 export function outputFlag() {
-  return new Option("-o, --output <format>", "for people, or for programs").choices(["table", "json", "jsonl"] as const).default("table" as const);
+  return new Option("-o, --output <format>", "for people, or for programs")
+    .choices(["table", "json", "jsonl"] as const)
+    .default("table" as const);
 }
 
 /** Writes data for programs to stdout: `json` indented, `jsonl` one value a line. */

@@ -1,5 +1,4 @@
 import { styleText } from "node:util";
-import type { WriteStream } from "node:tty";
 
 type Format = Parameters<typeof styleText>[0];
 
@@ -11,5 +10,5 @@ export function paint(format: Format, text: string, stream: NodeJS.WriteStream =
 function showsColour(stream: NodeJS.WriteStream): boolean {
   const { NO_COLOR, FORCE_COLOR } = process.env;
   if (FORCE_COLOR !== undefined) return FORCE_COLOR !== "0" && FORCE_COLOR !== "false";
-  return NO_COLOR === undefined && stream.isTTY && (stream as WriteStream).hasColors();
+  return NO_COLOR === undefined && stream.isTTY && stream.hasColors();
 }

@@ -35,14 +35,25 @@ Temporal and Postgres are found by flags, then DLO_DATABASE_URL and Temporal's o
 (TEMPORAL_ADDRESS, profiles), then a stack that runs in this folder (dlo dev).`,
     )
     .helpCommand(false);
-  for (const [heading, commands] of groups)
-    for (const command of commands) dlo.addCommand(command.helpGroup(heading));
+  for (const [heading, commands] of groups) for (const command of commands) dlo.addCommand(command.helpGroup(heading));
   for (const command of [dlo, ...dlo.commands]) settle(command as CommandUnknownOpts);
-  return dlo as unknown as CommandUnknownOpts;
+  return dlo;
 }
 
 const groups: readonly (readonly [string, readonly CommandUnknownOpts[]])[] = [
-  ["Dead letters:", [listCommand(), showCommand(), retryCommand(), amendCommand(), extendCommand(), noteCommand(), expireCommand(), discardCommand()] as never],
+  [
+    "Dead letters:",
+    [
+      listCommand(),
+      showCommand(),
+      retryCommand(),
+      amendCommand(),
+      extendCommand(),
+      noteCommand(),
+      expireCommand(),
+      discardCommand(),
+    ] as never,
+  ],
   ["Jobs:", [startCommand()] as never],
   ["Processes:", [devCommand(), workerCommand(), officeCommand()] as never],
   ["Set-up:", [setupCommand(), doctorCommand()] as never],
@@ -54,8 +65,19 @@ function settle(command: CommandUnknownOpts): void {
     .exitOverride()
     .addHelpOption(new Option("-h, --help", "print this help").helpGroup("Options:"))
     .showHelpAfterError(`For what there is: ${commandLine(command)} --help`)
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: (.)/, (_, first: string) => `${paint("red", "Error:", process.stderr)} ${first.toUpperCase()}`)) })
-    .configureHelp({ styleTitle: (title) => paint("bold", title), helpWidth: Math.min(process.stdout.columns ?? 100, 120) });
+    .configureOutput({
+      outputError: (text, write) =>
+        write(
+          text.replace(
+            /^error: (.)/,
+            (_, first: string) => `${paint("red", "Error:", process.stderr)} ${first.toUpperCase()}`,
+          ),
+        ),
+    })
+    .configureHelp({
+      styleTitle: (title) => paint("bold", title),
+      helpWidth: Math.min(process.stdout.columns ?? 100, 120),
+    });
 }
 
 function commandLine(command: CommandUnknownOpts): string {
@@ -66,7 +88,8 @@ function version(): string {
   // From dist/cli/ as from cli/: the nearest package.json above is the package's.
   for (const path of ["../package.json", "../../package.json"]) {
     try {
-      return (JSON.parse(readFileSync(fileURLToPath(new URL(path, import.meta.url)), "utf8")) as { version: string }).version;
+      return (JSON.parse(readFileSync(fileURLToPath(new URL(path, import.meta.url)), "utf8")) as { version: string })
+        .version;
     } catch {
       continue;
     }

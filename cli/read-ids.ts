@@ -2,7 +2,7 @@ import { usage } from "../model/office-error.ts";
 import { readStdin } from "./read-stdin.ts";
 
 /** What one command touches at most, one after the other. */
-export const mostLetters = 1000;
+const mostLetters = 1000;
 
 /**
  * Letter ids from arguments; `-` reads them from standard input: one a line, or what `dlo list -o json` and `jsonl` print.
@@ -16,9 +16,12 @@ export async function readIds(given: readonly string[]): Promise<string[]> {
     else ids.push(id);
   }
   const distinct = [...new Set(ids)];
-  if (distinct.length === 0) throw usage("No letter ids came in. Give them as arguments, or one a line on standard input");
+  if (distinct.length === 0)
+    throw usage("No letter ids came in. Give them as arguments, or one a line on standard input");
   if (distinct.length > mostLetters)
-    throw usage(`${distinct.length} letters are too many at once: at most ${mostLetters}. Narrow the list, or take it in parts`);
+    throw usage(
+      `${distinct.length} letters are too many at once: at most ${mostLetters}. Narrow the list, or take it in parts`,
+    );
   return distinct;
 }
 
@@ -27,7 +30,8 @@ export function readsStdin(given: readonly string[]): boolean {
 }
 
 function idsIn(text: string): string[] {
-  if (text.trimStart().startsWith("[")) return asList(parse(text, "Standard input")).map((item, i) => idOf(item, `Item ${i + 1}`));
+  if (text.trimStart().startsWith("["))
+    return asList(parse(text, "Standard input")).map((item, i) => idOf(item, `Item ${i + 1}`));
   return text.split("\n").flatMap((line, i) => {
     const trimmed = line.trim();
     if (trimmed === "") return [];

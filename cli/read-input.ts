@@ -25,7 +25,10 @@ export function parseInput(text: string, where: string): unknown {
     return JSON.parse(text);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    const hint = where === "--input" ? `. A text needs quotes of its own: --input '"text"'; a file needs @: --input @file.json` : "";
+    const hint =
+      where === "--input"
+        ? `. A text needs quotes of its own: --input '"text"'; a file needs @: --input @file.json`
+        : "";
     throw officeErrorOf("INPUT_INVALID", `${where} is no JSON: ${why}${hint}`);
   }
 }

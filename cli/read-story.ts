@@ -22,10 +22,16 @@ export type ShownInput = {
   readonly unseen?: string;
 };
 
-export async function readStory(id: string, flags: TargetFlags & { readonly ui?: string; readonly config?: string }): Promise<ReadStory> {
+export async function readStory(
+  id: string,
+  flags: TargetFlags & { readonly ui?: string; readonly config?: string },
+): Promise<ReadStory> {
   return await withReader(flags, async (reader) => {
     const letter = await reader.get(id);
-    const [story, input] = await Promise.all([reader.story(letter.id), shownInput(letter, flags, () => reader.encodedInputs(letter.id))]);
+    const [story, input] = await Promise.all([
+      reader.story(letter.id),
+      shownInput(letter, flags, () => reader.encodedInputs(letter.id)),
+    ]);
     const ui = flags.ui ?? reader.target.temporal.ui;
     return { letter, ...story, input, ...(ui === undefined ? {} : { links: webUiLinks(ui, letter) }) };
   });
@@ -50,14 +56,21 @@ async function shownInput(
     };
   } catch (error) {
     // A reader of the tables may not select the bytes, and the codec may be somebody else's: the rest is worth showing.
-    if (errorCodeOf(error) === undefined && !("sqlState" in ((error as { details?: object }).details ?? {}))) throw error;
+    if (errorCodeOf(error) === undefined && !("sqlState" in ((error as { details?: object }).details ?? {})))
+      throw error;
     const why = error instanceof Error ? error.message : String(error);
     return { current: letter.payload, ...(letter.payload === null ? { unseen: why } : {}) };
   }
 }
 
-async function decoder(letter: LetterRow, flags: { readonly config?: string }): Promise<(data: Uint8Array) => Promise<unknown>> {
-  const [{ decodeInput }, { redact }] = await Promise.all([import("../client/decode-input.ts"), import("../model/redact.ts")]);
+async function decoder(
+  letter: LetterRow,
+  flags: { readonly config?: string },
+): Promise<(data: Uint8Array) => Promise<unknown>> {
+  const [{ decodeInput }, { redact }] = await Promise.all([
+    import("../client/decode-input.ts"),
+    import("../model/redact.ts"),
+  ]);
   const config = (await loadConfig(flags.config))?.config;
   return async (data) => {
     const args = await decodeInput(data, config?.codec);

@@ -1,5 +1,6 @@
 import { CommanderError } from "commander";
 import { errorCodeOf, errorCodes } from "../model/office-error.ts";
+import { missingPackage } from "./missing-package.ts";
 import { paint } from "./paint.ts";
 
 /** Says on stderr what went wrong, and returns the exit code: 2 for wrong usage or input, 1 for not done. */
@@ -10,7 +11,7 @@ export function reportError(error: unknown): number {
   return exitCodeOf(error);
 }
 
-export function exitCodeOf(error: unknown): 1 | 2 {
+function exitCodeOf(error: unknown): 1 | 2 {
   const code = errorCodeOf(error);
   return code === undefined ? 1 : errorCodes[code].exit;
 }
@@ -24,10 +25,13 @@ export function sayError(error: unknown, about?: string): void {
 /** One's own errors say what to do; Temporal's need their cause; what nobody foresaw needs its stack. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (errorCodeOf(error) !== undefined || "details" in error || error.name === "StackRunningError") return detailed(error);
+  if (errorCodeOf(error) !== undefined || "details" in error || error.name === "StackRunningError")
+    return detailed(error);
   const cause = error.cause;
   if (error.name === "ServiceError" && cause instanceof Error) return `${error.message}: ${detailed(cause)}`;
   if ("code" in error && "syscall" in error) return error.message;
+  const missing = missingPackage(error);
+  if (missing !== undefined) return missing;
   return error.stack ?? error.message;
 }
 

@@ -4,12 +4,13 @@ import { cut, oneLine } from "./cut.ts";
 import { shortId } from "./short-ids.ts";
 
 /** Waits until a letter's retry has ended, with a spinner on a terminal. Ctrl-C ends the waiting, not the retry. */
-export async function awaitOutcome(dlo: Dlo, retrying: LetterRow): Promise<Done> {
-  const { clear } = await spin(`${retrying.job} ${retrying.workflowId} runs again`);
+export async function awaitOutcome(dlo: Dlo, retried: LetterRow): Promise<Done> {
+  if (retried.status !== "retrying") return await outcome(dlo, retried);
+  const { clear } = await spin(`${retried.job} ${retried.workflowId} runs again`);
   try {
     for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 1.5, 1000)) {
-      const letter = await dlo.letters.get(retrying.id);
-      if (letter.status !== "retrying") return outcome(letter, retrying);
+      const letter = await dlo.letters.get(retried.id);
+      if (letter.status !== "retrying") return await outcome(dlo, letter);
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   } finally {
@@ -17,24 +18,42 @@ export async function awaitOutcome(dlo: Dlo, retrying: LetterRow): Promise<Done>
   }
 }
 
-function outcome(letter: LetterRow, before: LetterRow): Done {
+async function outcome(dlo: Dlo, letter: LetterRow): Promise<Done> {
   const who = `${letter.job} ${letter.workflowId}`;
-  const id = shortId(letter.id);
   switch (letter.status) {
     case "recovered":
-      return { letter, said: `Recovered: ${who}` };
+    case "superseded":
+      return {
+        letter,
+        said: `${letter.status === "recovered" ? "Recovered" : "Superseded by a run of the app's"}: ${who}`,
+      };
     case "parked":
-    case "retrying": {
-      if (letter.deaths === before.deaths) return { letter, said: `Parked again, without another death: ${who}. dlo show ${id} tells why`, failed: true };
-      const error = cut(oneLine(`${letter.errorType}: ${letter.errorMessage}`), 300);
-      return { letter, said: `Died again (${letter.category}): ${who}\n  ${error}\n  To see all of it: dlo show ${id}`, failed: true };
-    }
+    case "retrying":
+      return {
+        letter,
+        said: `${await parkedAgain(dlo, letter, who)}\n  To see all of it: dlo show ${shortId(letter.id)}`,
+        failed: true,
+      };
     case "expired":
     case "discarded":
-    case "superseded":
       return { letter, said: `Closed as ${letter.status}: ${who}`, failed: true };
   }
 }
+
+async function parkedAgain(dlo: Dlo, letter: LetterRow, who: string): Promise<string> {
+  const { events } = await dlo.letters.story(letter.id);
+  switch (events.findLast(({ type }) => ends.has(type))?.type) {
+    case "waiting":
+      return `Not started: ${who} waits for a run of the same id that the app started`;
+    case "retry_cancelled":
+      return `Cancelled, and parked again: ${who}`;
+    default:
+      return `Died again (${letter.category}): ${who}\n  ${cut(oneLine(`${letter.errorType}: ${letter.errorMessage}`), 300)}`;
+  }
+}
+
+/** The events with which a retry leads back to `parked`. */
+const ends: ReadonlySet<string> = new Set(["died_again", "retry_cancelled", "waiting"]);
 
 async function spin(message: string): Promise<{ clear(): void }> {
   if (!process.stderr.isTTY) return { clear: () => undefined };

@@ -1,5 +1,5 @@
 import { Command } from "@commander-js/extra-typings";
-import type { Dlo, LetterRow } from "../client/index.ts";
+import type { LetterRow } from "../client/index.ts";
 import type { RetryCommand } from "../model/command.ts";
 import { usage } from "../model/office-error.ts";
 import { act, type Done } from "./act.ts";
@@ -45,27 +45,27 @@ Examples:
     const { after, unchecked } = options;
     const given = await newInput(ids, options, "Retry with the input as it is?");
     if (given.kind === "stop") return;
-    if (unchecked && given.kind === "none") throw usage("--unchecked is about a new input: give one with --input or --edit");
+    if (unchecked && given.kind === "none")
+      throw usage("--unchecked is about a new input: give one with --input or --edit");
     const retry: RetryCommand = {
       ...(given.kind === "new" ? { input: given.input } : {}),
       ...(after === undefined ? {} : { after }),
       ...(unchecked ? { unchecked } : {}),
     };
     // Without either flag commander leaves it undefined; --no-wait makes it false.
-    const wait = (options.wait as boolean | undefined) ?? process.stdout.isTTY;
+    const wait = options.wait ?? process.stdout.isTTY;
     await act(ids, options, { doing: "Retrying", done: "retried" }, async (dlo, id, signature) => {
       const letter = await dlo.letters.retry(id, { ...retry, ...signature });
-      return wait && letter.status === "retrying" ? await awaitOutcome(dlo, letter) : started(dlo, letter);
+      return wait && letter.retryAt === null ? await awaitOutcome(dlo, letter) : started(letter);
     });
   });
 }
 
-function started(_dlo: Dlo, letter: LetterRow): Done {
-  const id = shortId(letter.id);
-  if (letter.status === "recovered") return { letter, said: `${letter.job} ${letter.workflowId} has recovered.` };
-  if (letter.status === "retrying") return { letter, said: `${letter.job} ${letter.workflowId} runs again. To see what comes of it: dlo show ${id}` };
-  if (letter.retryAt !== null) return { letter, said: `${letter.job} ${letter.workflowId} will run again at ${letter.retryAt.toISOString()}.` };
-  if (letter.status === "parked")
-    return { letter, said: `${letter.job} ${letter.workflowId} is parked: it died again at once, or a run that the app started holds its id. dlo show ${id} tells` };
-  return { letter, said: `${letter.job} ${letter.workflowId}: ${letter.status}.` };
+function started(letter: LetterRow): Done {
+  const who = `${letter.job} ${letter.workflowId}`;
+  const look = `dlo show ${shortId(letter.id)}`;
+  if (letter.retryAt !== null) return { letter, said: `${who} will run again at ${letter.retryAt.toISOString()}.` };
+  if (letter.status === "retrying") return { letter, said: `${who} runs again. To see what comes of it: ${look}` };
+  // A quick job may have ended by now.
+  return { letter, said: `${who} was retried, and is ${letter.status} now. To see what came of it: ${look}` };
 }

@@ -25,11 +25,16 @@ Examples:
     ]);
     const target = findTarget(targetOptions(options));
     await announceTarget(options);
-    if (target.database !== undefined) notice(`Database: ${shownDatabase(target.database.url)} (from ${target.database.from})`);
+    if (target.database !== undefined)
+      notice(`Database: ${shownDatabase(target.database.url)} (from ${target.database.from})`);
     const outcome = await setUp(target, { progress: notice });
     if (options.output !== "table") return printJson(options.output, outcome);
     const { applied, schemaVersion, searchAttributes } = outcome;
-    print(applied.length === 0 ? `The database is up to date, at migration ${schemaVersion}.` : `The database is at migration ${schemaVersion} now.`);
+    print(
+      applied.length === 0
+        ? `The database is up to date, at migration ${schemaVersion}.`
+        : `The database is at migration ${schemaVersion} now.`,
+    );
     const { registered, missing, command: missingCommand } = searchAttributes;
     if (registered.length > 0) print(`Registered search attributes: ${registered.join(", ")}.`);
     if (missing.length === 0 && registered.length === 0) print("The namespace has all search attributes.");

@@ -6,8 +6,8 @@
 export function shortIds(ids: readonly string[]): ReadonlyMap<string, string> {
   const distinct = [...new Set(ids)];
   for (const length of lengths) {
-    const short = distinct.map((id) => id.slice(0, length));
-    if (new Set(short).size === distinct.length) return new Map(distinct.map((id, i) => [id, short[i]!]));
+    const short = new Map(distinct.map((id) => [id, id.slice(0, length)]));
+    if (new Set(short.values()).size === distinct.length) return short;
   }
   return new Map(distinct.map((id) => [id, id]));
 }

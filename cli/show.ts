@@ -1,6 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { configFlag } from "./config-flag.ts";
 import { outputFlag, print, printJson } from "./output-flag.ts";
+import type { ReadStory } from "./read-story.ts";
 import { withTarget } from "./target-flags.ts";
 import { uiFlag } from "./web-ui.ts";
 
@@ -31,10 +32,8 @@ Examples:
   });
 }
 
-type Story = Awaited<ReturnType<typeof import("./read-story.ts").readStory>>;
-
 /** The letter's columns, and beside them what its other tables have. */
-function storyJson({ letter, input, deaths, events, links }: Story) {
+function storyJson({ letter, input, deaths, events, links }: ReadStory) {
   return {
     ...letter,
     ...(input.original === undefined ? {} : { originalPayload: input.original }),

@@ -45,7 +45,11 @@ function jobNamed(name: string, loaded: LoadedConfig | undefined, taskQueue: str
   const jobs = (loaded?.config.jobs ?? []).map((handled) => handled.job);
   const found = jobs.find((job) => job.name === name);
   if (found !== undefined && (taskQueue === undefined || taskQueue === found.contract.taskQueue)) return found;
-  if (jobs.length > 0 && taskQueue === undefined) throw jobUnknown(name, jobs.map((job) => job.name));
+  if (jobs.length > 0 && taskQueue === undefined)
+    throw jobUnknown(
+      name,
+      jobs.map((job) => job.name),
+    );
   const queue = taskQueue ?? defaultJobTaskQueue;
   notice(`No configuration here names ${name} on task queue "${queue}": its input is not checked before the start.`);
   return defineJob({ name, taskQueue: queue, input: anything });

@@ -17,19 +17,29 @@ import { pairs } from "./table.ts";
 export function storyText(story: ReadStory): string {
   const { letter, deaths, events } = story;
   const sections = [
-    section(undefined, [headline(letter), paint("red", cut(oneLine(`${letter.errorType}: ${letter.errorMessage}`), 500)), "", facts(story)]),
-    section("Error", [errorText(letter.failure as never, letter.stackTrace)]),
+    section(undefined, [
+      headline(letter),
+      paint("red", cut(oneLine(`${letter.errorType}: ${letter.errorMessage}`), 500)),
+      "",
+      facts(story),
+    ]),
+    section("Error", [errorText(letter.failure, letter.stackTrace)]),
     section(deaths.length === 1 ? "Death" : `Deaths (${letter.deaths})`, deaths.map(deathText)),
     section("Input", inputLines(story.input)),
-    ...(Object.keys(headersOf(letter)).length === 0 ? [] : [section("Headers", [indent(harmless(prettyJson(letter.headers)))])]),
-    section("Since then", events.map((event) => `  ${eventLine(event)}`)),
+    ...(Object.keys(headersOf(letter)).length === 0
+      ? []
+      : [section("Headers", [indent(harmless(prettyJson(letter.headers)))])]),
+    section(
+      "Since then",
+      events.map((event) => `  ${eventLine(event)}`),
+    ),
     section("Next", nextCommands(letter)),
   ];
   return sections.join("\n\n");
 }
 
 /** Why a run ended, as a clause. */
-export function reasonInWords(reason: Reason): string {
+function reasonInWords(reason: Reason): string {
   switch (reason) {
     case "exhausted":
       return "its attempts are used up";
@@ -59,9 +69,18 @@ function facts({ letter, links }: ReadStory): string {
   const rows: (readonly [string, string | null | undefined])[] = [
     ["Letter", letter.id],
     ["Died because", `${reasonInWords(reason)} (${reason})`],
-    ["Category", `${paintCategory(category)}, ${needsPerson(category) ? "needs a person" : "transient: a retry may do"}`],
-    ["Died", `${bothTimes(letter.failedAt)}${letter.deaths > 1 ? `; ${letter.deaths} deaths, the first ${bothTimes(letter.firstFailedAt)}` : ""}`],
-    ["Attempts", `${letter.attempts} in all${letter.retries > 0 ? `; ${letter.retries} ${letter.retries === 1 ? "retry" : "retries"}` : ""}`],
+    [
+      "Category",
+      `${paintCategory(category)}, ${needsPerson(category) ? "needs a person" : "transient: a retry may do"}`,
+    ],
+    [
+      "Died",
+      `${bothTimes(letter.failedAt)}${letter.deaths > 1 ? `; ${letter.deaths} deaths, the first ${bothTimes(letter.firstFailedAt)}` : ""}`,
+    ],
+    [
+      "Attempts",
+      `${letter.attempts} in all${letter.retries > 0 ? `; ${letter.retries} ${letter.retries === 1 ? "retry" : "retries"}` : ""}`,
+    ],
     [isOpen(letter.status) ? "Expires" : "Closed", isOpen(letter.status) ? expiryText(letter) : closingText(letter)],
     ["Queue", oneLine(letter.queue)],
     ["Key", oneLine(letter.key ?? "")],
@@ -73,7 +92,12 @@ function facts({ letter, links }: ReadStory): string {
     ["Trace", oneLine(letter.traceId ?? "")],
     ["Tags", oneLine(letter.tags.join(", "))],
     ["Started by", oneLine(letter.startedBy ?? "")],
-    ["Cleaned", letter.cleaned ? "yes: it has characters that Postgres refuses, which are replaced here; a retry gets the true ones" : null],
+    [
+      "Cleaned",
+      letter.cleaned
+        ? "yes: it has characters that Postgres refuses, which are replaced here; a retry gets the true ones"
+        : null,
+    ],
     ["Job", links?.job],
     ["Its letter", links?.letter],
   ];
@@ -97,7 +121,12 @@ function closingText({ closedAt, closeReason, keepUntil }: LetterRow): string {
 function inputLines({ current, original, unseen }: ShownInput): string[] {
   if (unseen !== undefined) return [`  ${unseen}`];
   if (original === undefined) return [indent(harmless(prettyJson(current)))];
-  return [indent(harmless(prettyJson(current))), "", "  Amended; from the original it differs in:", indent(jsonDiff(original, current))];
+  return [
+    indent(harmless(prettyJson(current))),
+    "",
+    "  Amended; from the original it differs in:",
+    indent(jsonDiff(original, current)),
+  ];
 }
 
 function headersOf({ headers }: LetterRow): object {
@@ -108,7 +137,12 @@ function nextCommands({ id, status }: LetterRow): string[] {
   const short = shortId(id);
   if (!isOpen(status)) return [`  dlo note ${short} "…"`];
   if (status === "retrying") return [`  dlo show ${short}`, `  dlo note ${short} "…"`];
-  return [`  dlo retry ${short}`, `  dlo retry ${short} --edit`, `  dlo extend ${short} "60 days"`, `  dlo discard ${short} --reason "…"`];
+  return [
+    `  dlo retry ${short}`,
+    `  dlo retry ${short} --edit`,
+    `  dlo extend ${short} "60 days"`,
+    `  dlo discard ${short} --reason "…"`,
+  ];
 }
 
 function indent(text: string): string {

@@ -29,7 +29,7 @@ export function withTemporal<Args extends unknown[], Options extends OptionValue
 ): Command<Args, Options & Omit<TargetFlags, "databaseUrl">> {
   command.optionsGroup(heading);
   for (const [flags, description] of temporalFlags) command.addOption(new Option(flags, description));
-  return command as never;
+  return command;
 }
 
 /** The flags as `connect` and `findTarget` take them. */

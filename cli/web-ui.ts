@@ -8,7 +8,10 @@ export function uiFlag() {
   return new Option("--ui <url>", "base address of Temporal Web UI, for links").env("DLO_UI_URL");
 }
 
-export function webUiLinks(base: string, { namespace, workflowId, runId }: { namespace: string; workflowId: string; runId: string }): Links {
+export function webUiLinks(
+  base: string,
+  { namespace, workflowId, runId }: { namespace: string; workflowId: string; runId: string },
+): Links {
   const workflows = `${base.replace(/\/+$/, "")}/namespaces/${encodeURIComponent(namespace)}/workflows`;
   return {
     job: `${workflows}/${encodeURIComponent(workflowId)}/${encodeURIComponent(runId)}/history`,

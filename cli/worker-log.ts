@@ -24,5 +24,7 @@ function lineOf({ timestampNanos, level, message, meta = {} }: LogEntry): string
 /** An error's stack has many lines, and is on the letter. */
 function shown(value: unknown): string {
   if (value instanceof Error) return JSON.stringify(`${value.name}: ${value.message}`);
-  return typeof value === "string" && /^[\w./:@-]+$/.test(value) ? value : inspect(value, { breakLength: Infinity, depth: 3, compact: true });
+  return typeof value === "string" && /^[\w./:@-]+$/.test(value)
+    ? value
+    : inspect(value, { breakLength: Infinity, depth: 3, compact: true });
 }

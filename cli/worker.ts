@@ -33,6 +33,9 @@ Examples:
     logWith(notice, { level: "INFO" });
     const { dev: _dev, jobs = [], ...rest } = config;
     const names = jobs.map(({ job }) => job.name).join(", ");
-    await runUntilStopped(async () => await runWorker({ ...rest, ...target, jobs }), `Working on ${names} (from ${from}). Ctrl-C stops.`);
+    await runUntilStopped(
+      async () => await runWorker({ ...rest, ...target, jobs }),
+      `Working on ${names} (from ${from}). Ctrl-C stops.`,
+    );
   });
 }

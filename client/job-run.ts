@@ -34,7 +34,12 @@ export function jobRun(client: Client, workflowId: string, runId: string): JobRu
         const letterId = letterOf(error);
         if (letterId === undefined) throw translate(error, workflowId);
         if (until === "death")
-          throw officeErrorOf("JOB_DIED", `${workflowId} died: dead letter ${letterId}`, { workflowId, letterId }, { cause: error });
+          throw officeErrorOf(
+            "JOB_DIED",
+            `${workflowId} died: dead letter ${letterId}`,
+            { workflowId, letterId },
+            { cause: error },
+          );
         return await resultOfLetter<Result>(client, workflowId);
       }
     },
@@ -45,11 +50,15 @@ async function resultOfLetter<Result>(client: Client, workflowId: string): Promi
   const letter = (await client.workflow.getHandle(letterWorkflowId(workflowId)).result()) as LetterState;
   if (letter.status === "recovered" || letter.status === "superseded")
     return (await client.workflow.getHandle(workflowId).result()) as Result;
-  throw officeErrorOf("LETTER_CLOSED", `${workflowId} died, and its dead letter ${letter.letterId} was closed: ${letter.status}`, {
-    workflowId,
-    letterId: letter.letterId,
-    status: letter.status,
-  });
+  throw officeErrorOf(
+    "LETTER_CLOSED",
+    `${workflowId} died, and its dead letter ${letter.letterId} was closed: ${letter.status}`,
+    {
+      workflowId,
+      letterId: letter.letterId,
+      status: letter.status,
+    },
+  );
 }
 
 /** The letter in which a job's failure ended, if it did. */

@@ -22,15 +22,20 @@ export type LetterPage = {
  * @throws {OfficeError} `USAGE` for a limit or a place that cannot be meant
  */
 export async function listPage(db: Db, filter: LetterFilter, { limit = 50, after }: PageOptions): Promise<LetterPage> {
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1000) throw usage(`limit must be a whole number from 1 to 1000, got ${limit}`);
+  if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
+    throw usage(`limit must be a whole number from 1 to 1000, got ${limit}`);
   const cursor = after === undefined ? {} : { after: readCursor(after) };
   const letters = await listLetters(db, filter, { rows: limit, ...cursor });
   const last = letters.at(-1);
-  return { letters, ...(letters.length < limit || last === undefined ? {} : { next: `${last.failedAt.getTime()}.${last.id}` }) };
+  return {
+    letters,
+    ...(letters.length < limit || last === undefined ? {} : { next: `${last.failedAt.getTime()}.${last.id}` }),
+  };
 }
 
 function readCursor(text: string): { failedAt: Date; id: string } {
   const [, ms, id] = /^(\d{1,15})\.([0-9a-f-]{36})$/.exec(text) ?? [];
-  if (ms === undefined || id === undefined) throw usage(`"${text}" is no place in the list: give the "next" of the page before`);
+  if (ms === undefined || id === undefined)
+    throw usage(`"${text}" is no place in the list: give the "next" of the page before`);
   return { failedAt: new Date(Number(ms)), id };
 }

@@ -151,7 +151,7 @@ async function outcome(db: Db, letter: LetterRow, waitMs: number): Promise<Lette
 }
 
 function isTaskFailure(error: unknown): boolean {
-  return /unexpected workflow task failure/i.test(messagesOf(error));
+  return /unexpected workflow task failure|Workflow Task in failed state/i.test(messagesOf(error));
 }
 
 function isDeadline(error: unknown): boolean {

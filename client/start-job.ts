@@ -85,7 +85,7 @@ function checkOptions(options: StartOptions): number | undefined {
   if (id !== undefined && jobWorkflowIdOf(id) !== undefined)
     throw usage(`Start option id must not begin as "${id.slice(0, 12)}" does: dead letters have such ids`);
   if (headers !== undefined && !isTexts(headers))
-    throw usage("Start option headers must be an object of texts, such as { traceparent: \"00-…\" }");
+    throw usage('Start option headers must be an object of texts, such as { traceparent: "00-…" }');
   if (startDelay === undefined) return undefined;
   try {
     return parseDuration(startDelay, "startDelay", { minimumMs: 0 });

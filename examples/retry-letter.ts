@@ -8,7 +8,7 @@ const by = "examples/retry-letter.ts";
 
 await using dlo = await connect();
 const letter = await dlo.letters.retry(ours, { by, reason: "with our client", waitFor: "30 seconds" });
-console.log(`${letter.workflowId} died ${letter.deaths} times and is ${letter.status}.`);
+console.log(`${letter.workflowId} is ${letter.status}.`);
 
 const { TEMPORAL_ADDRESS: address = "127.0.0.1:7233", TEMPORAL_NAMESPACE: namespace = "default" } = process.env;
 const connection = await Connection.connect({ address });

@@ -81,7 +81,10 @@ export function defineConfig(config: Config): Config {
   if (config.jobs !== undefined) checkJobs(config.jobs);
   for (const [name, queue] of Object.entries(config.queues ?? {})) checkQueue(name, queue);
   if (config.redact !== undefined && !isWords(config.redact))
-    throw configInvalid("redact", 'it must be a list of field names or dotted paths, such as ["password", "card.number"]');
+    throw configInvalid(
+      "redact",
+      'it must be a list of field names or dotted paths, such as ["password", "card.number"]',
+    );
   if (config.shutdownGraceTime !== undefined)
     asConfig("shutdownGraceTime", () => parseDuration(config.shutdownGraceTime, "shutdownGraceTime", { minimumMs: 0 }));
   if (config.classifier !== undefined && typeof config.classifier !== "function")
@@ -126,11 +129,15 @@ function checkJobs(jobs: readonly HandledJob[]): void {
 /** A job's activity has its name, and would hide another of that name. */
 function checkActivities({ jobs = [], activities }: Config): void {
   if (activities === undefined) return;
-  if (typeof activities !== "object" || activities === null) throw configInvalid("activities", "it must be an object of functions");
+  if (typeof activities !== "object" || activities === null)
+    throw configInvalid("activities", "it must be an object of functions");
   const taken = [...jobs.map(({ job }) => job.name), "validateInput"];
   for (const name of Object.keys(activities))
     if (taken.includes(name))
-      throw configInvalid(`activities.${name}`, "a job has an activity of this name, or Dead Letter Office itself; rename yours");
+      throw configInvalid(
+        `activities.${name}`,
+        "a job has an activity of this name, or Dead Letter Office itself; rename yours",
+      );
 }
 
 function checkQueue(name: string, queue: QueueOptions): void {
@@ -143,7 +150,10 @@ function checkQueue(name: string, queue: QueueOptions): void {
   for (const [key, choices] of Object.entries({ store: ["encoded", "decoded"], payload: ["keep", "omit"] })) {
     const value = queue[key as "store" | "payload"];
     if (value !== undefined && !choices.includes(value))
-      throw configInvalid(`queues.${name}.${key}`, `it must be ${choices.map((c) => `"${c}"`).join(" or ")}, got ${JSON.stringify(value)}`);
+      throw configInvalid(
+        `queues.${name}.${key}`,
+        `it must be ${choices.map((c) => `"${c}"`).join(" or ")}, got ${JSON.stringify(value)}`,
+      );
   }
 }
 

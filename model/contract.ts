@@ -148,7 +148,10 @@ export function readContract(options: ContractOptions): JobContract {
       throw fail("activity.retry.nonRetryableErrorTypes must be a list of error type names");
     policy["nonRetryableErrorTypes"] = [...retry.nonRetryableErrorTypes];
   }
-  const [first, cap] = [policy["initialIntervalMs"] as number | undefined, policy["maximumIntervalMs"] as number | undefined];
+  const [first, cap] = [
+    policy["initialIntervalMs"] as number | undefined,
+    policy["maximumIntervalMs"] as number | undefined,
+  ];
   if (cap !== undefined && cap < (first ?? 1000))
     throw fail(
       `activity.retry.maximumInterval (${formatDuration(cap)}) is shorter than initialInterval (${formatDuration(first ?? 1000)})`,
@@ -185,6 +188,11 @@ function checkName(name: unknown): string {
     throw jobInvalid(
       String(name),
       "a job's name has 1 to 100 letters, digits, or . - _ / and starts with a letter: it is the type of its workflow and activity",
+    );
+  if (name in Object.prototype)
+    throw jobInvalid(
+      name,
+      `every JavaScript object has a "${name}", which Temporal's worker would run in its place; choose another name`,
     );
   if ([...reservedTypes, ...reservedActivities].includes(name as never))
     throw jobInvalid(name, `the name "${name}" is taken by Dead Letter Office itself; choose another`);
@@ -231,7 +239,9 @@ function readPolicy(fail: Fail, options: DeadLetterOptions): DeadLetterPolicy {
   const { queue, office, tags, onExpire, maximumRetries } = { ...defaultDeadLetterPolicy, ...dropUndefined(options) };
   for (const [key, value] of Object.entries({ queue, office }))
     if (typeof value !== "string" || !/^[\w.\-/:]{1,100}$/.test(value))
-      throw fail(`deadLetter.${key} must be a name of 1 to 100 letters, digits, or . - _ / :, got ${JSON.stringify(value)}`);
+      throw fail(
+        `deadLetter.${key} must be a name of 1 to 100 letters, digits, or . - _ / :, got ${JSON.stringify(value)}`,
+      );
   if (!isTextList(tags)) throw fail("deadLetter.tags must be a list of words");
   if (onExpire !== "expire" && onExpire !== "retry")
     throw fail(`deadLetter.onExpire must be "expire" or "retry", got ${JSON.stringify(onExpire)}`);
@@ -257,7 +267,9 @@ function span(fail: Fail, value: Duration | "indefinite" | undefined, key: strin
 export function parseRetention(value: unknown, what: string): number | "indefinite" {
   if (value === "indefinite") return "indefinite";
   if (value === 0)
-    throw new Error(`${what} is 0, which would end at once. To keep without end say "indefinite"; else give a duration such as "30 days"`);
+    throw new Error(
+      `${what} is 0, which would end at once. To keep without end say "indefinite"; else give a duration such as "30 days"`,
+    );
   return parseDuration(value, what);
 }
 

@@ -117,7 +117,10 @@ export type SilentEnd = Pick<AttemptEntry, "state" | "error" | "category"> & { r
 export function closeOpen(ledger: Ledger, endOf: (open: AttemptEntry) => SilentEnd): Ledger {
   const { entries } = ledger;
   if (!entries.some(({ state }) => state === "open")) return ledger;
-  return { ...ledger, entries: entries.map((entry) => (entry.state === "open" ? { ...entry, ...endOf(entry) } : entry)) };
+  return {
+    ...ledger,
+    entries: entries.map((entry) => (entry.state === "open" ? { ...entry, ...endOf(entry) } : entry)),
+  };
 }
 
 /** Enters attempts up to number `upTo` that left no trace as lost. */
@@ -153,7 +156,10 @@ export const timedOutEnd: SilentEnd = {
  * Temporal does not tell an attempt how the one before ended. But what never answered was ended by a timeout, and it is that
  * which was due first: a worker that lived on would have beaten until the start-to-close timeout.
  */
-function silentEnd({ startedAtMs, lastHeartbeatAtMs = startedAtMs }: AttemptEntry, timeouts: AttemptTimeouts): SilentEnd {
+function silentEnd(
+  { startedAtMs, lastHeartbeatAtMs = startedAtMs }: AttemptEntry,
+  timeouts: AttemptTimeouts,
+): SilentEnd {
   const { startToCloseMs, heartbeatMs } = timeouts;
   if (startedAtMs === undefined || lastHeartbeatAtMs === undefined || startToCloseMs === undefined) return lostEnd;
   const closeDueAtMs = startedAtMs + startToCloseMs;

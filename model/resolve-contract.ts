@@ -29,7 +29,7 @@ const dayMs = 86_400_000;
 export function jobDefaults(env: Environment): JobDefaults {
   const enabled = env["DLO_ENABLED"];
   const attempts = env["DLO_MAXIMUM_ATTEMPTS"];
-  if (enabled !== undefined && !(enabled in flags))
+  if (enabled !== undefined && !Object.hasOwn(flags, enabled))
     throw invalid("DLO_ENABLED", enabled, `one of ${Object.keys(flags).join(", ")}`);
   if (attempts !== undefined && !/^[1-9]\d{0,6}$/.test(attempts))
     throw invalid("DLO_MAXIMUM_ATTEMPTS", attempts, "a whole number of at least 1, the first attempt included");
@@ -68,7 +68,14 @@ export function resolveContract(contract: JobContract, defaults: JobDefaults): R
   };
 }
 
-const flags: Readonly<Record<string, boolean>> = { true: true, false: false, "1": true, "0": false, yes: true, no: false };
+const flags: Readonly<Record<string, boolean>> = {
+  true: true,
+  false: false,
+  "1": true,
+  "0": false,
+  yes: true,
+  no: false,
+};
 
 function spanFrom(env: Environment, name: string, fallbackMs: number): DefaultValue<number | "indefinite"> {
   const text = env[name];
@@ -76,10 +83,16 @@ function spanFrom(env: Environment, name: string, fallbackMs: number): DefaultVa
   try {
     return { value: parseRetention(text, name), from: name };
   } catch (error) {
-    throw officeErrorOf("CONFIG_INVALID", `Environment variable ${error instanceof Error ? error.message : String(error)}`);
+    throw officeErrorOf(
+      "CONFIG_INVALID",
+      `Environment variable ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 
 function invalid(name: string, value: string, expected: string) {
-  return officeErrorOf("CONFIG_INVALID", `Environment variable ${name} is ${JSON.stringify(value)}; expected ${expected}`);
+  return officeErrorOf(
+    "CONFIG_INVALID",
+    `Environment variable ${name} is ${JSON.stringify(value)}; expected ${expected}`,
+  );
 }

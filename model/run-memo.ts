@@ -50,7 +50,11 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 /** Numbers are what a plain CLI makes of an order's number. */
 function asText(value: unknown): string | undefined {
-  return typeof value === "string" ? value : typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
+  return typeof value === "string"
+    ? value
+    : typeof value === "number" || typeof value === "boolean"
+      ? String(value)
+      : undefined;
 }
 
 function asCount(value: unknown): number | undefined {

@@ -14,7 +14,10 @@ export type RunSeed = {
 /** A payload as Temporal has it, after its codec. */
 export type SeedPayload = { readonly metadata: Readonly<Record<string, string>>; readonly data: Uint8Array };
 
-type Header = { readonly memo: RunMemo; readonly payloads: readonly { metadata: Record<string, string>; bytes: number }[] };
+type Header = {
+  readonly memo: RunMemo;
+  readonly payloads: readonly { metadata: Record<string, string>; bytes: number }[];
+};
 
 /** Layout: 4 bytes of header length (big endian), the header as JSON, then each payload's data. */
 export function packSeed(seed: RunSeed): Uint8Array {

@@ -10,7 +10,11 @@ export type OpenCounts = Readonly<Record<(typeof openStatuses)[number], number>>
 export async function countOpen(db: Db): Promise<OpenCounts> {
   const { status, closedAt } = deadLetters;
   return await translatingErrors(db, async () => {
-    const rows = await db.select({ status, letters: count() }).from(deadLetters).where(isNull(closedAt)).groupBy(status);
+    const rows = await db
+      .select({ status, letters: count() })
+      .from(deadLetters)
+      .where(isNull(closedAt))
+      .groupBy(status);
     const of = (wanted: keyof OpenCounts) => rows.find((row) => row.status === wanted)?.letters ?? 0;
     return { parked: of("parked"), retrying: of("retrying") };
   });

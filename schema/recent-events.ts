@@ -5,7 +5,11 @@ import { deadLetters, events } from "./tables.ts";
 import { translatingErrors } from "./translate-error.ts";
 
 /** An event with what is needed to say it in a line. */
-export type RecentEvent = EventRow & { readonly job: string; readonly errorType: string; readonly errorMessage: string };
+export type RecentEvent = EventRow & {
+  readonly job: string;
+  readonly errorType: string;
+  readonly errorMessage: string;
+};
 
 /**
  * Events in the order in which they were written, to watch by: one that commits late may be missed. Indexes: the primary keys.

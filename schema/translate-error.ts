@@ -1,5 +1,5 @@
 import { DrizzleQueryError } from "drizzle-orm";
-import { databaseUnreachable, OfficeError, officeErrorOf } from "../model/office-error.ts";
+import { databaseUnreachable, OfficeError, officeErrorOf, schemaMissing } from "../model/office-error.ts";
 import type { Db } from "./database.ts";
 
 /** Runs queries; what goes wrong with them comes out translated. */
@@ -26,6 +26,8 @@ export function translateError(error: unknown, target: string): unknown {
   const code = textOf(cause, "code");
   const why = code === undefined ? undefined : whyUnreachable(code);
   if (why !== undefined) return databaseUnreachable(target, why);
+  // Undefined table, undefined schema: nobody has set this database up, or not for this version.
+  if (code === "42P01" || code === "3F000") return schemaMissing(target);
   if (textOf(cause, "name") === "PostgresError") return refusedStatement(code, textOf(cause, "constraint_name"));
   if (error instanceof DrizzleQueryError)
     return officeErrorOf(

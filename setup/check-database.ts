@@ -17,7 +17,11 @@ export async function checkDatabase(database: Target["database"]): Promise<Check
   if (database === undefined)
     return {
       checks: [
-        wrong("database", "no database is given", "Set DLO_DATABASE_URL, pass --database-url, or start a local stack: dlo dev"),
+        wrong(
+          "database",
+          "no database is given",
+          "Set DLO_DATABASE_URL, pass --database-url, or start a local stack: dlo dev",
+        ),
       ],
     };
   const opened = openDatabase(database.url, { connections: 1 });
@@ -46,6 +50,10 @@ async function checkServer(url: string, { sql }: ReturnType<typeof openDatabase>
   } catch (error) {
     const translated = translateError(error, describeTarget(url));
     const old = errorCodeOf(translated) === "CONFIG_INVALID";
-    return wrong("database", messageOf(translated), old ? "Upgrade Postgres to 15 or newer" : "Start Postgres, or correct DLO_DATABASE_URL");
+    return wrong(
+      "database",
+      messageOf(translated),
+      old ? "Upgrade Postgres to 15 or newer" : "Start Postgres, or correct DLO_DATABASE_URL",
+    );
   }
 }

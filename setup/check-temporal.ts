@@ -7,7 +7,7 @@ import { type Check, fine, hint, messageOf, wrong } from "./check.ts";
 import { checkNamespace, namespaceCommand } from "./check-namespace.ts";
 import { checkPollers } from "./check-pollers.ts";
 import { checkWaitingDeaths } from "./check-waiting-deaths.ts";
-import type { Patient } from "./doctor.ts";
+import type { Patient } from "./patient.ts";
 import { missingSearchAttributes, searchAttributesCommand } from "./search-attributes.ts";
 
 /** Is it there, prepared, and do an office and workers poll it? */
@@ -39,7 +39,13 @@ export async function checkTemporal(
       await checkWaitingDeaths(client),
     ];
   } catch (error) {
-    return [wrong("Temporal", `it stopped answering: ${messageOf(error)}`, "Ask again; if it stays so, look at the server's log")];
+    return [
+      wrong(
+        "Temporal",
+        `it stopped answering: ${messageOf(error)}`,
+        "Ask again; if it stays so, look at the server's log",
+      ),
+    ];
   } finally {
     await client.connection.close();
   }
@@ -51,7 +57,8 @@ async function checkName(client: Client): Promise<Check> {
     await checkNamespace(client);
     return fine("namespace", `${namespace} exists`);
   } catch (error) {
-    if (errorCodeOf(error) === undefined) return wrong("namespace", messageOf(error), "Check what this user may do there");
+    if (errorCodeOf(error) === undefined)
+      return wrong("namespace", messageOf(error), "Check what this user may do there");
     return wrong("namespace", `${namespace} does not exist`, namespaceCommand(namespace));
   }
 }
@@ -72,7 +79,11 @@ async function checkOffice(client: Client, office: string, databaseId: string | 
     const { memo, status } = await client.workflow.getHandle(officeWorkflowId(office)).describe();
     const held = memo?.["databaseId"];
     if (status.name !== "RUNNING")
-      return wrong(what, `its workflow ${officeWorkflowId(office)} is ${status.name}`, "Start the office anew: dlo office");
+      return wrong(
+        what,
+        `its workflow ${officeWorkflowId(office)} is ${status.name}`,
+        "Start the office anew: dlo office",
+      );
     if (databaseId === undefined) return fine(what, "it is tied to a database, which could not be asked for its id");
     if (held === databaseId) return fine(what, `it is tied to this database (${databaseId})`);
     return wrong(

@@ -4,17 +4,8 @@ import { type Check, wrong } from "./check.ts";
 import { type CheckedDatabase, checkDatabase } from "./check-database.ts";
 import { checkNode } from "./check-node.ts";
 import { checkTemporal } from "./check-temporal.ts";
+import type { Patient } from "./patient.ts";
 import { type ShownDefault, shownDefaults } from "./shown-defaults.ts";
-
-/** What the doctor is told beside the target. */
-export type Patient = {
-  /** The office's name. */
-  readonly office: string;
-  /** Of the jobs that are known here. */
-  readonly jobTaskQueues: readonly string[];
-  /** Where the payload codec comes from; absent: there is none. */
-  readonly codecFrom?: string;
-};
 
 /** What the doctor found, as data. */
 export type Examination = {
@@ -42,7 +33,11 @@ function targetsOf({ temporal, database }: Target, { codecFrom }: Patient): Exam
   return [
     { what: "Temporal", value: temporal.address, from: temporal.from },
     { what: "namespace", value: temporal.namespace, from: temporal.namespaceFrom },
-    { what: "database", value: database === undefined ? "none" : shownDatabase(database.url), from: database?.from ?? "nowhere" },
+    {
+      what: "database",
+      value: database === undefined ? "none" : shownDatabase(database.url),
+      from: database?.from ?? "nowhere",
+    },
     { what: "codec", value: codecFrom === undefined ? "none" : "yes", from: codecFrom ?? "no config names one" },
   ];
 }

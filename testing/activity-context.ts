@@ -24,7 +24,7 @@ export function activityContext(info: Partial<Info>, signal: AbortSignal | undef
   // Whoever does not listen is not cancelled.
   cancelled.catch(() => undefined);
   return new Context(
-    { ...testInfo, ...info },
+    { ...testInfo, ...info } as Info,
     cancelled,
     cancelling.signal,
     () => undefined,
@@ -37,7 +37,8 @@ export function activityContext(info: Partial<Info>, signal: AbortSignal | undef
 
 const taskToken = new TextEncoder().encode("test");
 
-const testInfo: Info = {
+// Its deprecated fields are left out.
+const testInfo = {
   taskToken,
   base64TaskToken: "dGVzdA==",
   activityId: "1",
@@ -47,8 +48,6 @@ const testInfo: Info = {
   inWorkflow: true,
   taskQueue: "test",
   namespace: "test",
-  workflowNamespace: "test",
-  activityNamespace: "test",
   workflowType: "test",
   workflowExecution: { workflowId: "test", runId: "00000000-0000-0000-0000-000000000000" },
   scheduledTimestampMs: 0,
@@ -57,7 +56,17 @@ const testInfo: Info = {
   scheduleToCloseTimeoutMs: 0,
   heartbeatTimeoutMs: 30_000,
   heartbeatDetails: undefined,
-};
+} as const satisfies Omit<
+  Info,
+  "workflowNamespace" | "activityNamespace" | "activityRunId" | "priority" | "retryPolicy"
+>;
 
 const nothing = (): void => undefined;
-const silentLogger: Logger = { log: nothing, trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
+const silentLogger: Logger = {
+  log: nothing,
+  trace: nothing,
+  debug: nothing,
+  info: nothing,
+  warn: nothing,
+  error: nothing,
+};

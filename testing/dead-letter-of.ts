@@ -31,7 +31,9 @@ async function letterIdOf(workflowId: string, result: JobRun["result"]): Promise
     const why = error instanceof Error ? error.message : String(error);
     throw officeErrorOf("USAGE", `${workflowId} ended without a dead letter: ${why}`, { workflowId }, { cause: error });
   }
-  throw officeErrorOf("USAGE", `${workflowId} has no dead letter: it succeeded, with ${JSON.stringify(value)}`, { workflowId });
+  throw officeErrorOf("USAGE", `${workflowId} has no dead letter: it succeeded, with ${JSON.stringify(value)}`, {
+    workflowId,
+  });
 }
 
 async function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {

@@ -84,7 +84,8 @@ export async function runAttempt<Input, Parsed, Result>(
   const { headers, idempotencyKey, classifier, signal } = options;
   for (const key of Object.keys(options))
     if (!attemptOptions.includes(key)) throw usage(unknownWord("attempt option", key, attemptOptions));
-  if (!Number.isInteger(attempt) || attempt < 1) throw usage(`attempt must be a whole number from 1 on, got ${attempt}`);
+  if (!Number.isInteger(attempt) || attempt < 1)
+    throw usage(`attempt must be a whole number from 1 on, got ${attempt}`);
 
   const contract = resolveContract(job.contract, jobDefaults(process.env));
   const reported = { heartbeats: [] as unknown[], progress: [] as Progress[] };
@@ -158,7 +159,11 @@ function recording(ctx: JobContext, reported: { heartbeats: unknown[]; progress:
   };
 }
 
-function readFailure(thrown: ApplicationFailure, isLast: boolean, nonRetryableErrorTypes: readonly string[]): FailedAttempt {
+function readFailure(
+  thrown: ApplicationFailure,
+  isLast: boolean,
+  nonRetryableErrorTypes: readonly string[],
+): FailedAttempt {
   const { failure } = (thrown.details?.[0] ?? {}) as Partial<AttemptReport>;
   // An attempt throws nothing else.
   if (failure === undefined) throw thrown;

@@ -3,7 +3,7 @@ import postgres from "postgres";
 import { connect, type Dlo, type JobRun, type LetterRow } from "../client/index.ts";
 import { findTarget } from "../connect/target.ts";
 import { connectClient } from "../connect/temporal-client.ts";
-import type { OfficeConfig, SharedConfig, WorkerConfig } from "../model/config.ts";
+import { defineConfig, type OfficeConfig, type SharedConfig, type WorkerConfig } from "../model/config.ts";
 import { type Duration, parseDuration } from "../model/duration.ts";
 import type { HandledJob } from "../model/job.ts";
 import { usage } from "../model/office-error.ts";
@@ -18,8 +18,8 @@ import { until } from "./until.ts";
 export type TestOfficeOptions = Omit<WorkerConfig, "jobs"> &
   Omit<OfficeConfig, "office"> &
   Pick<SharedConfig, "codec"> & {
-    /** Jobs with the handlers that the test wants them to have. */
-    readonly jobs: readonly HandledJob[];
+    /** Jobs with the handlers that the test wants them to have. @default none: the test runs a worker of its own */
+    readonly jobs?: readonly HandledJob[];
     /** A stack that runs already. @default one of its own */
     readonly stack?: TestStackInfo;
     /**
@@ -59,7 +59,7 @@ export type TestOffice = AsyncDisposable & {
 
 /**
  * Starts an office and a worker of the jobs, on a namespace and a database of their own, so that offices do not see each
- * other's letters. About two seconds on a stack that runs, a few more without.
+ * other's letters. It takes some seconds, and fewer on a stack that runs already.
  *
  * ```ts
  * await using office = await startTestOffice({ jobs: [pay.handle(() => { throw new Error("the bank is closed"); })] });
@@ -72,21 +72,29 @@ export type TestOffice = AsyncDisposable & {
  * @throws {OfficeError} `USAGE`, `CONFIG_INVALID`
  * @throws {Error} if a server could not be found, fetched or started
  */
-export async function startTestOffice(options: TestOfficeOptions): Promise<TestOffice> {
+export async function startTestOffice(options: TestOfficeOptions = {}): Promise<TestOffice> {
   for (const key of Object.keys(options))
     if (!officeOptions.includes(key)) throw usage(unknownWord("test office option", key, officeOptions));
-  const { jobs, stack: given, timeSkipping = false, progress, queues, redact, codec, ...worker } = options;
+  const { jobs = [], stack: given, timeSkipping = false, progress, queues, redact, codec, ...worker } = options;
+  defineConfig({
+    jobs,
+    ...worker,
+    ...(queues === undefined ? {} : { queues }),
+    ...(redact === undefined ? {} : { redact }),
+  });
   const opened: (() => Promise<unknown>)[] = [];
   const release = async () => {
     for (const close of opened.splice(0).toReversed()) await close();
   };
+  const kept = async <T extends { stop(): Promise<void> }>(starting: Promise<T>): Promise<T> => {
+    const started = await starting;
+    opened.push(() => started.stop());
+    return started;
+  };
   try {
     const said = progress === undefined ? {} : { progress };
-    const own = given === undefined ? await startTestStack(said) : undefined;
-    if (own !== undefined) opened.push(own.stop);
-    const stack = given ?? own!.info;
-    const skipping = timeSkipping ? await startSkippingServer(said) : undefined;
-    if (skipping !== undefined) opened.push(skipping.stop);
+    const stack = given ?? (await kept(startTestStack(said))).info;
+    const skipping = timeSkipping ? await kept(startSkippingServer(said)) : undefined;
 
     const name = `test_${randomUUID().slice(0, 8)}`;
     const databaseUrl = await createDatabase(stack.databaseUrl, name);
@@ -99,14 +107,15 @@ export async function startTestOffice(options: TestOfficeOptions): Promise<TestO
     const dlo = await connect({ ...shared, databaseUrl });
     opened.push(dlo.close);
     const { runOffice, runWorker } = await import("../worker/index.ts");
-    const office = await runOffice({
-      ...shared,
-      databaseUrl,
-      ...(queues === undefined ? {} : { queues }),
-      ...(redact === undefined ? {} : { redact }),
-    });
-    opened.push(office.stop);
-    opened.push((await runWorker({ ...shared, ...worker, jobs })).stop);
+    await kept(
+      runOffice({
+        ...shared,
+        databaseUrl,
+        ...(queues === undefined ? {} : { queues }),
+        ...(redact === undefined ? {} : { redact }),
+      }),
+    );
+    if (jobs.length > 0) await kept(runWorker({ ...shared, ...worker, jobs }));
 
     let stopping: Promise<void> | undefined;
     const stop = () => (stopping ??= release());
@@ -141,7 +150,9 @@ const officeOptions = [
 
 async function pass(skipping: { pass(ms: number): Promise<void> } | undefined, span: Duration): Promise<void> {
   if (skipping === undefined)
-    throw usage("This test office has a clock that nobody can move. Start it so: startTestOffice({ timeSkipping: true, … })");
+    throw usage(
+      "This test office has a clock that nobody can move. Start it so: startTestOffice({ timeSkipping: true, … })",
+    );
   await skipping.pass(parseDuration(span, "passTime"));
 }
 

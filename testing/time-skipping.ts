@@ -1,3 +1,4 @@
+import type * as testing from "@temporalio/testing";
 import { usage } from "../model/office-error.ts";
 import { resolveTimeSkippingServer } from "../stack/temporal-binary.ts";
 
@@ -15,7 +16,9 @@ export async function startSkippingServer({
 }): Promise<SkippingServer> {
   const { TestWorkflowEnvironment } = await loadTesting();
   const { path } = await resolveTimeSkippingServer({ progress });
-  const env = await TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: "existing-path", path } } });
+  const env = await TestWorkflowEnvironment.createTimeSkipping({
+    server: { executable: { type: "existing-path", path } },
+  });
   return {
     address: env.address,
     pass: async (ms) => await env.sleep(ms),
@@ -23,11 +26,13 @@ export async function startSkippingServer({
   };
 }
 
-async function loadTesting(): Promise<typeof import("@temporalio/testing")> {
+async function loadTesting(): Promise<typeof testing> {
   try {
     return await import("@temporalio/testing");
   } catch (error) {
-    const problem = usage("timeSkipping needs the package @temporalio/testing: npm install --save-dev @temporalio/testing");
+    const problem = usage(
+      "timeSkipping needs the package @temporalio/testing: npm install --save-dev @temporalio/testing",
+    );
     problem.cause = error;
     throw problem;
   }

@@ -25,8 +25,16 @@ export async function until<Answer>(
     if (answer !== undefined && answer !== null && answer !== false)
       return answer as Exclude<Answer, false | null | undefined>;
     if (performance.now() > endAt) {
-      const last = error === undefined ? `the last answer was ${answer}` : `the last answer was an error: ${messageOf(error)}`;
-      throw officeErrorOf("WAIT_TIMEOUT", `What was waited for did not come within ${formatDuration(waitMs)}; ${last}`, {}, { cause: error });
+      const last =
+        error === undefined
+          ? `the last answer was ${String(answer)}`
+          : `the last answer was an error: ${messageOf(error)}`;
+      throw officeErrorOf(
+        "WAIT_TIMEOUT",
+        `What was waited for did not come within ${formatDuration(waitMs)}; ${last}`,
+        {},
+        { cause: error },
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, 25));
   }

@@ -179,14 +179,29 @@ function nextRetryDelayOf(thrown: unknown): ApplicationFailure["nextRetryDelay"]
   }
 }
 
-function interruption({ workerShutdown, paused }: { readonly workerShutdown: boolean; readonly paused: boolean }): string {
+function interruption({
+  workerShutdown,
+  paused,
+}: {
+  readonly workerShutdown: boolean;
+  readonly paused: boolean;
+}): string {
   if (workerShutdown) return "The worker shut down and hands the job back";
   return paused ? "The activity was paused" : "The activity was reset";
 }
 
-function ended(report: AttemptReport, mine: AttemptEntry, how: Pick<AttemptEntry, "state" | "error" | "category">): AttemptEntry {
+function ended(
+  report: AttemptReport,
+  mine: AttemptEntry,
+  how: Pick<AttemptEntry, "state" | "error" | "category">,
+): AttemptEntry {
   const beaten = report.ledger.entries.find(({ n }) => n === mine.n) ?? mine;
-  return { ...beaten, ...how, endedAtMs: Date.now(), ...(report.progress === undefined ? {} : { progress: report.progress }) };
+  return {
+    ...beaten,
+    ...how,
+    endedAtMs: Date.now(),
+    ...(report.progress === undefined ? {} : { progress: report.progress }),
+  };
 }
 
 /** The causes as Temporal nests them. */

@@ -10,7 +10,10 @@ export function inputChecker(jobs: readonly HandledJob[]): JobActivities {
     async validateInput(name, input) {
       const job = byName.get(name);
       if (job === undefined)
-        return { valid: false, violations: [`the worker that answered knows no job "${name}"; it knows ${[...byName.keys()].join(", ")}`] };
+        return {
+          valid: false,
+          violations: [`the worker that answered knows no job "${name}"; it knows ${[...byName.keys()].join(", ")}`],
+        };
       try {
         const checked = await checkInput(job.input, input);
         return checked.valid ? { valid: true } : checked;

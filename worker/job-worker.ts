@@ -55,7 +55,9 @@ export async function runWorker(options: RunWorkerOptions): Promise<RunningWorke
       workers.push(
         await Worker.create({
           ...workerDefaults,
-          ...(shutdownGraceTime === undefined ? {} : { shutdownGraceTime: parseDuration(shutdownGraceTime, "shutdownGraceTime", { minimumMs: 0 }) }),
+          ...(shutdownGraceTime === undefined
+            ? {}
+            : { shutdownGraceTime: parseDuration(shutdownGraceTime, "shutdownGraceTime", { minimumMs: 0 }) }),
           identity,
           namespace: temporal.namespace,
           ...(codec === undefined ? {} : { dataConverter: { payloadCodecs: codecsOf(codec) } }),
@@ -74,7 +76,16 @@ export async function runWorker(options: RunWorkerOptions): Promise<RunningWorke
   }
 }
 
-const workerOptions = ["jobs", "workflowsPath", "activities", "classifier", "shutdownGraceTime", "codec", "connection", "worker"];
+const workerOptions = [
+  "jobs",
+  "workflowsPath",
+  "activities",
+  "classifier",
+  "shutdownGraceTime",
+  "codec",
+  "connection",
+  "worker",
+];
 
 /** The activities of jobs: each under its job's name, and the check of their inputs. */
 export function jobActivities(

@@ -39,7 +39,8 @@ export function deadLetterPlugin(options: DeadLetterPluginOptions): WorkerPlugin
   for (const key of Object.keys(options))
     if (!pluginOptions.includes(key)) throw usage(unknownWord("plugin option", key, pluginOptions));
   defineConfig({ jobs, ...(classifier === undefined ? {} : { classifier }) });
-  if (jobs.length === 0) throw configInvalid("deadLetterPlugin", "jobs is empty; give it at least one job with its handler");
+  if (jobs.length === 0)
+    throw configInvalid("deadLetterPlugin", "jobs is empty; give it at least one job with its handler");
 
   const plugin: WorkerPlugin & BundlerPlugin = {
     ...bundling(jobs, false),
@@ -50,13 +51,16 @@ export function deadLetterPlugin(options: DeadLetterPluginOptions): WorkerPlugin
         ...worker,
         defaultHeartbeatThrottleInterval:
           worker.defaultHeartbeatThrottleInterval ?? workerDefaults.defaultHeartbeatThrottleInterval,
-        maxHeartbeatThrottleInterval: worker.maxHeartbeatThrottleInterval ?? workerDefaults.maxHeartbeatThrottleInterval,
+        maxHeartbeatThrottleInterval:
+          worker.maxHeartbeatThrottleInterval ?? workerDefaults.maxHeartbeatThrottleInterval,
         activities: allActivities(jobs, worker, classifier),
         ...(worker.workflowBundle === undefined ? bundled(jobs, worker, plugin) : {}),
       };
     },
     configureReplayWorker: (worker) =>
-      worker.workflowBundle === undefined ? { ...worker, workflowsPath: worker.workflowsPath ?? noWorkflowsPath } : worker,
+      worker.workflowBundle === undefined
+        ? { ...worker, workflowsPath: worker.workflowsPath ?? noWorkflowsPath }
+        : worker,
   };
   return plugin;
 }
@@ -94,7 +98,7 @@ function allActivities(
 ): NonNullable<WorkerOptions["activities"]> {
   const added = jobActivities(jobs, {
     identity: worker.identity ?? `${process.pid}@${hostname()}`,
-    buildId: worker.workerDeploymentOptions?.version.buildId ?? worker.buildId,
+    buildId: worker.workerDeploymentOptions?.version.buildId,
     classifier,
     ownConverter: worker.dataConverter?.payloadConverterPath !== undefined,
   });

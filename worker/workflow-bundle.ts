@@ -3,7 +3,12 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type BundleOptions, bundleWorkflowCode, DefaultLogger, type WorkflowBundleWithSourceMap } from "@temporalio/worker";
+import {
+  type BundleOptions,
+  bundleWorkflowCode,
+  DefaultLogger,
+  type WorkflowBundleWithSourceMap,
+} from "@temporalio/worker";
 import type { ResolvedContract } from "../model/contract.ts";
 
 export type EntryOptions = {
@@ -62,8 +67,12 @@ export async function bundleEntry(
 }
 
 /** The entry lies in a temporary folder, from which no package would be found. */
-export function findPackages(hook: BundleOptions["webpackConfigHook"]): NonNullable<BundleOptions["webpackConfigHook"]> {
-  const [packages] = createRequire(import.meta.url).resolve("@temporalio/workflow").split(join("@temporalio", "workflow"));
+export function findPackages(
+  hook: BundleOptions["webpackConfigHook"],
+): NonNullable<BundleOptions["webpackConfigHook"]> {
+  const [packages] = createRequire(import.meta.url)
+    .resolve("@temporalio/workflow")
+    .split(join("@temporalio", "workflow"));
   return (config) => {
     const { resolve = {} } = config;
     const found = { ...config, resolve: { ...resolve, modules: [...(resolve.modules ?? []), packages!] } };

@@ -69,15 +69,21 @@ async function attempt(
   const activities = proxyActivities<Record<string, (...args: unknown[]) => Promise<unknown>>>({
     startToCloseTimeout: timeouts.startToCloseTimeoutMs,
     heartbeatTimeout: timeouts.heartbeatTimeoutMs,
-    ...(timeouts.scheduleToStartTimeoutMs === undefined ? {} : { scheduleToStartTimeout: timeouts.scheduleToStartTimeoutMs }),
-    ...(timeouts.scheduleToCloseTimeoutMs === undefined ? {} : { scheduleToCloseTimeout: timeouts.scheduleToCloseTimeoutMs }),
+    ...(timeouts.scheduleToStartTimeoutMs === undefined
+      ? {}
+      : { scheduleToStartTimeout: timeouts.scheduleToStartTimeoutMs }),
+    ...(timeouts.scheduleToCloseTimeoutMs === undefined
+      ? {}
+      : { scheduleToCloseTimeout: timeouts.scheduleToCloseTimeoutMs }),
     retry: {
       // Temporal's 0 is "no limit"; the SDK asks for it by leaving it out.
       ...(attempts === 0 ? {} : { maximumAttempts: attempts }),
       ...(retry.initialIntervalMs === undefined ? {} : { initialInterval: retry.initialIntervalMs }),
       ...(retry.maximumIntervalMs === undefined ? {} : { maximumInterval: retry.maximumIntervalMs }),
       ...(retry.backoffCoefficient === undefined ? {} : { backoffCoefficient: retry.backoffCoefficient }),
-      ...(retry.nonRetryableErrorTypes === undefined ? {} : { nonRetryableErrorTypes: [...retry.nonRetryableErrorTypes] }),
+      ...(retry.nonRetryableErrorTypes === undefined
+        ? {}
+        : { nonRetryableErrorTypes: [...retry.nonRetryableErrorTypes] }),
     },
   });
   const context: AttemptContext = { memo, ...(carried.total > 0 ? { carried } : {}) };

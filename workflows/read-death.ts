@@ -122,7 +122,11 @@ const silentEnds = {
   HEARTBEAT: lostEnd,
   SCHEDULE_TO_CLOSE: {
     state: "timed_out",
-    error: { type: "ScheduleToCloseTimeout", message: "The attempt was under way when the time for all attempts was up", causes: [] },
+    error: {
+      type: "ScheduleToCloseTimeout",
+      message: "The attempt was under way when the time for all attempts was up",
+      causes: [],
+    },
     category: "timeout",
   },
 } as const satisfies Record<string, SilentEnd>;
@@ -149,7 +153,10 @@ function untold(error: unknown, cause: unknown, ledger: Ledger): { record: Error
 function timeout([type, message]: readonly [string, string], category: Category, ledger: Ledger) {
   // What the attempts before had to say is the likeliest explanation.
   const before = ledger.entries.findLast((entry) => entry.state === "failed")?.error;
-  return { record: { type, message, causes: before === undefined ? [] : [before, ...before.causes].slice(0, 5) }, category };
+  return {
+    record: { type, message, causes: before === undefined ? [] : [before, ...before.causes].slice(0, 5) },
+    category,
+  };
 }
 
 function isInterruption(cause: unknown): boolean {

@@ -17,7 +17,8 @@ const { signal, off } = stopSignal((line) => {
 });
 const stops: (() => Promise<void>)[] = [];
 
-process.exitCode = await main();
+// Not by itself: a call that Ctrl-C interrupted may still wait to be repeated, and nobody needs its answer.
+process.exit(await main());
 
 /**
  * Whatever ends it, half started or not: what was started is stopped, in the opposite order. All state is in the folder, so

@@ -18,7 +18,7 @@ export type Running = {
   readonly databaseUrl: string;
   /** Of Temporal Web UI; none where somebody's own Temporal is used. */
   readonly ui?: string;
-  /** Rejects if a server or a worker ends by itself. */
+  /** Rejects when a server or a worker ends, asked to or not. */
   readonly failed: Promise<never>;
 };
 
@@ -62,12 +62,12 @@ export async function setUp({ folder, signal, started, progress, stopLater }: Se
   started("Workers", "an office, which keeps the dead letters, and a worker that runs import-movie");
 
   const dlo = await connect({ identity: "npm start" });
-  stopLater(dlo.close);
   const failed = Promise.race([
     stack.failed.then((error) => Promise.reject(error)),
-    endedByItself(office.done, "The office", signal),
-    endedByItself(worker.done, "The worker", signal),
+    endedByItself(office.done, "The office"),
+    endedByItself(worker.done, "The worker"),
   ]);
+  failed.catch(() => undefined);
   return { dlo, catalogue, address, databaseUrl, ...(ui === undefined ? {} : { ui }), failed };
 }
 
@@ -77,8 +77,7 @@ function ownServers(): { temporal?: string; postgres?: string } {
   return { ...(temporal === undefined ? {} : { temporal }), ...(postgres === undefined ? {} : { postgres }) };
 }
 
-async function endedByItself(done: Promise<void>, what: string, signal: AbortSignal): Promise<never> {
+async function endedByItself(done: Promise<void>, what: string): Promise<never> {
   await done;
-  if (signal.aborted) return await new Promise<never>(() => undefined);
-  throw new Error(`${what} ended by itself; see worker.log beside the other state.`);
+  throw new Error(`${what} ended by itself; worker.log, beside the other state, may say why.`);
 }

@@ -14,7 +14,10 @@ export type Background = {
 };
 
 /** Starts a command off a terminal; it is stopped when the test ends. */
-export function background(args: readonly string[], { cwd, env = {} }: { cwd: string; env?: Readonly<Record<string, string>> }): Background {
+export function background(
+  args: readonly string[],
+  { cwd, env = {} }: { cwd: string; env?: Readonly<Record<string, string>> },
+): Background {
   const child: ChildProcess = spawn(process.execPath, [command, ...args], {
     cwd,
     env: { ...bareEnvironment(), ...env },
@@ -42,7 +45,8 @@ export function background(args: readonly string[], { cwd, env = {} }: { cwd: st
       await new Promise((resolve, reject) => {
         const look = () => {
           if (text.includes(wanted)) resolve();
-          else if (child.exitCode !== null) reject(new Error(`It ended with ${child.exitCode} before it said "${wanted}":\n${text}`));
+          else if (child.exitCode !== null)
+            reject(new Error(`It ended with ${child.exitCode} before it said "${wanted}":\n${text}`));
           else return;
           wake.delete(look);
         };

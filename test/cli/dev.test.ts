@@ -1,14 +1,22 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { readStackInfo } from "../../stack/stack-info.ts";
 import { background } from "./background.ts";
 import { configWithJob, dlo, folderWith } from "./dlo.ts";
 
 const anyPorts = ["--temporal-port", "0", "--ui-port", "0", "--postgres-port", "0"];
 
+// Each starts its own servers, some of them twice.
+vi.setConfig({ testTimeout: 180_000 });
+
 // What the shell holds leads elsewhere, and is not followed.
-const elsewhere = { TEMPORAL_ADDRESS: "127.0.0.1:1", TEMPORAL_TLS: "true", TEMPORAL_NAMESPACE: "production", DLO_DATABASE_URL: "postgres://127.0.0.1:1/production" };
+const elsewhere = {
+  TEMPORAL_ADDRESS: "127.0.0.1:1",
+  TEMPORAL_TLS: "true",
+  TEMPORAL_NAMESPACE: "production",
+  DLO_DATABASE_URL: "postgres://127.0.0.1:1/production",
+};
 
 test("dlo dev runs everything, says what dies, stops whole, and finds its letters again", async () => {
   const cwd = await folderWith({

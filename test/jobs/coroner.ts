@@ -10,10 +10,13 @@ export async function dieOf<Input>(world: World, job: Job<Input>, input: Input, 
 
 /** What a job's letter tells, once the job has died. */
 export async function inquest({ dlo }: World, workflowId: string) {
-  const outcome = await dlo.temporal.workflow.getHandle(workflowId).result().then(
-    (result: unknown) => result,
-    (error: unknown) => error,
-  );
+  const outcome = await dlo.temporal.workflow
+    .getHandle(workflowId)
+    .result()
+    .then(
+      (result: unknown) => result,
+      (error: unknown) => error,
+    );
   if (!isDeadLettered(outcome)) throw new Error(`${workflowId} did not end as a dead letter`, { cause: outcome });
   const letter = await dlo.letters.get(workflowId);
   const { deaths, events } = await dlo.letters.story(letter.id);

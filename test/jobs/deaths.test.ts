@@ -29,16 +29,30 @@ const jobs = {
     if (attempt === 1) throw new Error("a passing one");
     throw ApplicationFailure.nonRetryable("no such account", "NoAccount", { account: 7 });
   }),
-  gaveUp: job("gave-up", { retry: soon }, (_, ctx) => ctx.deadLetter("nothing to be done", { category: "auth", details: { ticket: 12 } })),
-  waits: job("waits", { scheduleToStartTimeout: "300 ms", retry: { initialInterval: "1 ms", maximumAttempts: 3 } }, () => "done"),
-  slowOnce: job("slow-once", { startToCloseTimeout: "300 ms", retry: { ...soon, maximumAttempts: 3 } }, async (_, { attempt }) => {
-    if (attempt === 2) await never;
-    throw new Error(`failure ${attempt}`);
-  }),
-  slowLast: job("slow-last", { startToCloseTimeout: "300 ms", retry: { ...soon, maximumAttempts: 2 } }, async (_, { attempt }) => {
-    if (attempt === 2) await never;
-    throw new Error("the first time");
-  }),
+  gaveUp: job("gave-up", { retry: soon }, (_, ctx) =>
+    ctx.deadLetter("nothing to be done", { category: "auth", details: { ticket: 12 } }),
+  ),
+  waits: job(
+    "waits",
+    { scheduleToStartTimeout: "300 ms", retry: { initialInterval: "1 ms", maximumAttempts: 3 } },
+    () => "done",
+  ),
+  slowOnce: job(
+    "slow-once",
+    { startToCloseTimeout: "300 ms", retry: { ...soon, maximumAttempts: 3 } },
+    async (_, { attempt }) => {
+      if (attempt === 2) await never;
+      throw new Error(`failure ${attempt}`);
+    },
+  ),
+  slowLast: job(
+    "slow-last",
+    { startToCloseTimeout: "300 ms", retry: { ...soon, maximumAttempts: 2 } },
+    async (_, { attempt }) => {
+      if (attempt === 2) await never;
+      throw new Error("the first time");
+    },
+  ),
   slowOnly: job("slow-only", { startToCloseTimeout: "300 ms", retry: { maximumAttempts: 1 } }, async () => await never),
   outOfTime: job(
     "out-of-time",
@@ -48,9 +62,13 @@ const jobs = {
       throw new Error("bank is down");
     },
   ),
-  noTimeLeft: job("no-time-left", { scheduleToCloseTimeout: "10 minutes", retry: { initialInterval: "1 hour" } }, () => {
-    throw Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
-  }),
+  noTimeLeft: job(
+    "no-time-left",
+    { scheduleToCloseTimeout: "10 minutes", retry: { initialInterval: "1 hour" } },
+    () => {
+      throw Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
+    },
+  ),
   silent: job("silent", { heartbeatTimeout: "1 second", retry: { maximumAttempts: 1 } }, async (_, { progress }) => {
     progress(17, 100, "reading");
     await heard.opened;
@@ -58,9 +76,17 @@ const jobs = {
     const until = Date.now() + 2500;
     while (Date.now() < until);
   }),
-  unlimited: job("unlimited", { scheduleToCloseTimeout: "3 seconds", startToCloseTimeout: "1 second", retry: { ...soon, maximumAttempts: 0, backoffCoefficient: 3 } }, () => {
-    throw new Error("always");
-  }),
+  unlimited: job(
+    "unlimited",
+    {
+      scheduleToCloseTimeout: "3 seconds",
+      startToCloseTimeout: "1 second",
+      retry: { ...soon, maximumAttempts: 0, backoffCoefficient: 3 },
+    },
+    () => {
+      throw new Error("always");
+    },
+  ),
 };
 
 beforeAll(async () => {
@@ -141,7 +167,12 @@ test("given_up: the code's own category, and what it had to say", async () => {
 test("timed_out: no worker takes the job in time", async () => {
   const busy = await oneSlot("crowded", async () => "never begun");
   const { letter, attempts } = await dieOf(world, busy.hurried, {});
-  expect(letter).toMatchObject({ reason: "timed_out", category: "timeout", errorType: "ScheduleToStartTimeout", attempts: 0 });
+  expect(letter).toMatchObject({
+    reason: "timed_out",
+    category: "timeout",
+    errorType: "ScheduleToStartTimeout",
+    attempts: 0,
+  });
   expect(attempts).toEqual([]);
   busy.leave();
 });
@@ -192,7 +223,12 @@ test("exhausted: the last attempt runs into its start-to-close timeout", async (
 
 test("exhausted: the only attempt runs into its start-to-close timeout", async () => {
   const { letter, attempts } = await dieOf(world, jobs.slowOnly.job, {});
-  expect(letter).toMatchObject({ reason: "exhausted", category: "timeout", errorType: "StartToCloseTimeout", attempts: 1 });
+  expect(letter).toMatchObject({
+    reason: "exhausted",
+    category: "timeout",
+    errorType: "StartToCloseTimeout",
+    attempts: 1,
+  });
   expect(attempts).toMatchObject([{ n: 1, state: "timed_out" }]);
 });
 
@@ -213,7 +249,12 @@ test("timed_out: schedule-to-close, while an attempt runs", async () => {
 
 test("timed_out: schedule-to-close leaves no time for the next attempt, so the last error stands", async () => {
   const { letter, attempts } = await dieOf(world, jobs.noTimeLeft.job, {});
-  expect(letter).toMatchObject({ reason: "timed_out", category: "network", errorMessage: "connect ECONNREFUSED", attempts: 1 });
+  expect(letter).toMatchObject({
+    reason: "timed_out",
+    category: "network",
+    errorMessage: "connect ECONNREFUSED",
+    attempts: 1,
+  });
   expect(attempts).toMatchObject([{ n: 1, state: "failed", category: "network" }]);
 });
 
@@ -237,7 +278,13 @@ test("lost: a worker that is silent for longer than the heartbeat timeout", asyn
   const { letter, attempts } = await inquest(world, run.workflowId);
   expect(letter).toMatchObject({ reason: "exhausted", category: "lost", errorType: "HeartbeatTimeout", attempts: 1 });
   expect(attempts).toMatchObject([
-    { n: 1, state: "lost", category: "lost", heartbeats: expect.any(Number), progress: { current: 17, total: 100, phase: "reading" } },
+    {
+      n: 1,
+      state: "lost",
+      category: "lost",
+      heartbeats: expect.any(Number),
+      progress: { current: 17, total: 100, phase: "reading" },
+    },
   ]);
   expect(attempts[0]!.lastHeartbeatAt).toBeInstanceOf(Date);
 });

@@ -13,7 +13,8 @@ const thrown: Record<string, () => unknown> = {
   nothing: () => undefined,
   object: () => ({ code: 17, why: "no class" }),
   many: () => new AggregateError([new TypeError("first"), new RangeError("second")], "two at once"),
-  chain: () => [..."abcdefgh"].reduceRight<Error | undefined>((cause, name) => new Error(name, cause && { cause }), undefined),
+  chain: () =>
+    [..."abcdefgh"].reduceRight<Error | undefined>((cause, name) => new Error(name, cause && { cause }), undefined),
   megabyte: () => new Error(`begins ${"x".repeat(1024 * 1024)}`),
   circular: () => {
     const detail: Record<string, unknown> = { name: "ring" };
@@ -22,7 +23,12 @@ const thrown: Record<string, () => unknown> = {
   },
   dirty: () => new Error("nul \u0000 and half \ud800 a pair"),
   weird: () => Object.assign(new Error("oddly named"), { name: `we\u0000ird ${"n".repeat(5000)}` }),
-  details: () => ApplicationFailure.create({ message: "detailed", type: "Detailed", details: [{ blob: "d".repeat(3 * 1024 * 1024) }] }),
+  details: () =>
+    ApplicationFailure.create({
+      message: "detailed",
+      type: "Detailed",
+      details: [{ blob: "d".repeat(3 * 1024 * 1024) }],
+    }),
   hostile: () =>
     new Proxy(new Error("hidden"), {
       get: () => {
@@ -33,11 +39,17 @@ const thrown: Record<string, () => unknown> = {
 };
 
 const input = z.looseObject({ throw: z.string() });
-const thrower = defineJob({ name: "thrower", input, activity: { retry: { maximumAttempts: 2, initialInterval: "1 ms" } } });
+const thrower = defineJob({
+  name: "thrower",
+  input,
+  activity: { retry: { maximumAttempts: 2, initialInterval: "1 ms" } },
+});
 const patient = defineJob({
   name: "patient",
   input: z.object({}),
-  activity: { retry: { maximumAttempts: 120, initialInterval: "1 ms", maximumInterval: "1 second", backoffCoefficient: 1 } },
+  activity: {
+    retry: { maximumAttempts: 120, initialInterval: "1 ms", maximumInterval: "1 second", backoffCoefficient: 1 },
+  },
 });
 const returns = defineJob({ name: "returns", input: z.object({ what: z.enum(["large", "bigint", "bytes"]) }) });
 
@@ -52,7 +64,9 @@ beforeAll(async () => {
       patient.handle((_, { attempt }) => {
         throw new Error(`failure ${attempt} ${"blah ".repeat(100_000)}`, { cause: new Error("c".repeat(100_000)) });
       }),
-      returns.handle(({ what }) => ({ large: "x".repeat(3_000_000), bigint: 1n, bytes: new Uint8Array([1, 2, 3]) })[what]),
+      returns.handle(
+        ({ what }) => ({ large: "x".repeat(3_000_000), bigint: 1n, bytes: new Uint8Array([1, 2, 3]) })[what],
+      ),
     ],
   });
 });
@@ -62,7 +76,13 @@ test.for([
   ["text", { errorType: "NonError", errorMessage: "just a text" }],
   ["nothing", { errorType: "NonError", errorMessage: "undefined was thrown" }],
   ["object", { errorType: "NonError", errorMessage: '{"code":17,"why":"no class"}' }],
-  ["many", { errorType: "AggregateError", failure: { errors: [{ type: "TypeError", message: "first" }, { type: "RangeError" }] } }],
+  [
+    "many",
+    {
+      errorType: "AggregateError",
+      failure: { errors: [{ type: "TypeError", message: "first" }, { type: "RangeError" }] },
+    },
+  ],
   ["circular", { errorType: "Error", errorMessage: "circular", failure: { properties: { detail: { name: "ring" } } } }],
   ["hostile", { errorType: expect.any(String) }],
   ["cancelled", { errorType: "CancelledFailure", reason: "exhausted" }],
@@ -84,7 +104,9 @@ test("a cause chain is kept five deep, and says that it was cut", async () => {
 test("Temporal's own record of the failure has the causes too", async () => {
   const { letter } = await dieOf(world, thrower, { throw: "chain" });
   const { events } = await world.dlo.temporal.workflow.getHandle(letter.workflowId).fetchHistory();
-  const failed = events?.find(({ activityTaskFailedEventAttributes: failed }) => failed)?.activityTaskFailedEventAttributes;
+  const failed = events?.find(
+    ({ activityTaskFailedEventAttributes: failed }) => failed,
+  )?.activityTaskFailedEventAttributes;
   expect(failed?.failure).toMatchObject({ message: "a", cause: { message: "b", cause: { message: "c" } } });
 });
 
@@ -118,9 +140,15 @@ test("an error of a weird name is filed under what is left of it", async () => {
 
 test("a payload that Postgres refuses is shown cleaned, and run again as it was", async () => {
   const dirty = { throw: "text", "ke\u0000y": "v\u0000", half: "\ud800!" };
-  const { letter } = await dieOf(world, thrower, dirty, { key: "k\u0000ey", headers: { "x\u0000": "\udfff" }, batch: "b\u0000" });
+  const { letter } = await dieOf(world, thrower, dirty, {
+    key: "k\u0000ey",
+    headers: { "x\u0000": "\udfff" },
+    batch: "b\u0000",
+  });
   expect(letter.cleaned).toBe(true);
-  expect(JSON.stringify([letter.payload, letter.headers, letter.key, letter.batch])).not.toMatch(/\\u0000|\\ud800|\\udfff/);
+  expect(JSON.stringify([letter.payload, letter.headers, letter.key, letter.batch])).not.toMatch(
+    /\\u0000|\\ud800|\\udfff/,
+  );
   const again = await world.dlo.letters.retry(letter.id, { waitFor: "30 seconds" });
   expect(again).toMatchObject({ status: "parked", deaths: 2 });
   const { events } = await world.dlo.temporal.workflow.getHandle(letter.workflowId).fetchHistory();
@@ -129,13 +157,19 @@ test("a payload that Postgres refuses is shown cleaned, and run again as it was"
 });
 
 // The dev server takes up to 300 ms for an attempt once there were ten.
-test("of 120 attempts with much to say the first 5 and the last 95 are kept, with the true count", { timeout: 180_000 }, async () => {
-  const { letter, attempts } = await dieOf(world, patient, {});
-  expect(letter.attempts).toBe(120);
-  const kept = [...range(1, 5), ...range(26, 120)];
-  expect(attempts.map(({ n }) => n)).toEqual(kept);
-  expect(attempts.map(({ errorMessage }) => /^failure \d+ blah/.exec(errorMessage!)?.[0])).toEqual(kept.map((n) => `failure ${n} blah`));
-});
+test(
+  "of 120 attempts with much to say the first 5 and the last 95 are kept, with the true count",
+  { timeout: 180_000 },
+  async () => {
+    const { letter, attempts } = await dieOf(world, patient, {});
+    expect(letter.attempts).toBe(120);
+    const kept = [...range(1, 5), ...range(26, 120)];
+    expect(attempts.map(({ n }) => n)).toEqual(kept);
+    expect(attempts.map(({ errorMessage }) => /^failure \d+ blah/.exec(errorMessage!)?.[0])).toEqual(
+      kept.map((n) => `failure ${n} blah`),
+    );
+  },
+);
 
 test("a result that cannot be sent is a death that says so", async () => {
   const large = await dieOf(world, returns, { what: "large" });

@@ -82,10 +82,16 @@ test("a death is a death, shutdown or not: what the handler says by ctx.deadLett
 test("a shutdown with grace finishes the work", async () => {
   const slow = aJob("slow", 1);
   const release = gate();
-  const { worker, run } = await interruptible(slow, async ({ signal }) => {
-    await release.opened;
-    return { aborted: signal.aborted };
-  }, { shutdownGraceTime: "30 seconds" });
+  const { worker, run } = await interruptible(
+    slow,
+    async ({ signal }) => {
+      await release.opened;
+      // Longer than the moment that an aborted handler has.
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return { aborted: signal.aborted };
+    },
+    { shutdownGraceTime: "30 seconds" },
+  );
   const stopped = worker.stop();
   release.open();
   await stopped;
@@ -102,16 +108,24 @@ const handlers = {
   "does not listen": async () => await never,
 } as const satisfies Record<string, (ctx: JobContext) => Promise<unknown>>;
 
-test.for(Object.entries(handlers))("a cancelled job is cancelled, not dead: a handler that %s", async ([how, handler]) => {
-  const job = aJob(`cancelled-${how.replaceAll(" ", "-")}`, 1);
-  const { run } = await interruptible(job, handler);
-  await world.dlo.temporal.workflow.getHandle(run.workflowId).cancel();
-  await expect(run.result()).rejects.toMatchObject({ code: "JOB_CANCELLED" });
-  expect(await noLetter(run.workflowId)).toBe(true);
-});
+test.for(Object.entries(handlers))(
+  "a cancelled job is cancelled, not dead: a handler that %s",
+  async ([how, handler]) => {
+    const job = aJob(`cancelled-${how.replaceAll(" ", "-")}`, 1);
+    const { run } = await interruptible(job, handler);
+    await world.dlo.temporal.workflow.getHandle(run.workflowId).cancel();
+    await expect(run.result()).rejects.toMatchObject({ code: "JOB_CANCELLED" });
+    expect(await noLetter(run.workflowId)).toBe(true);
+  },
+);
 
 test("a job that is cancelled between two attempts is cancelled, not dead", async () => {
-  const job = defineJob({ name: "between", taskQueue: "between", input: z.looseObject({}), activity: { retry: { initialInterval: "1 hour" } } });
+  const job = defineJob({
+    name: "between",
+    taskQueue: "between",
+    input: z.looseObject({}),
+    activity: { retry: { initialInterval: "1 hour" } },
+  });
   const failed = gate();
   await world.worker({
     jobs: [
@@ -151,7 +165,12 @@ test.for(["pause", "reset"] as const)("an operator's %s of the activity spends n
     return `attempt ${ctx.attempt}`;
   });
   const { workflowService } = world.dlo.temporal.connection;
-  const where = { namespace: world.namespace, execution: { workflowId: run.workflowId }, type: job.name, identity: "operator" };
+  const where = {
+    namespace: world.namespace,
+    execution: { workflowId: run.workflowId },
+    type: job.name,
+    identity: "operator",
+  };
   if (command === "pause") {
     await workflowService.pauseActivity(where);
     await until(async () => await isPaused(run.workflowId));

@@ -53,7 +53,13 @@ async function expectAllToWork(order: string): Promise<void> {
   const run = await world.dlo.start(ship, { to: order }, { id: order });
   await expect(run.result()).rejects.toMatchObject({ code: "JOB_DIED" });
   const letter = await world.dlo.letters.get(order);
-  expect(letter).toMatchObject({ status: "parked", job: "ship", attempts: 2, category: "dependency", taskQueue: "shop" });
+  expect(letter).toMatchObject({
+    status: "parked",
+    job: "ship",
+    attempts: 2,
+    category: "dependency",
+    taskQueue: "shop",
+  });
   refused.delete(order);
   await world.dlo.letters.retry(letter.id, { by: "ann", waitFor: "30 seconds" });
   expect(await world.dlo.letters.get(letter.id)).toMatchObject({ status: "recovered", retries: 1 });
@@ -61,7 +67,10 @@ async function expectAllToWork(order: string): Promise<void> {
 
 test("a worker with its own workflows and activities runs jobs beside them: a death becomes a letter and is retried", async () => {
   const worker = await createWorker({ workflowsPath: own });
-  expect(worker.options).toMatchObject({ defaultHeartbeatThrottleIntervalMs: 1000, maxHeartbeatThrottleIntervalMs: 2000 });
+  expect(worker.options).toMatchObject({
+    defaultHeartbeatThrottleIntervalMs: 1000,
+    maxHeartbeatThrottleIntervalMs: 2000,
+  });
   await worker.runUntil(expectAllToWork("own"));
   const { events } = await world.dlo.temporal.workflow.getHandle("own").fetchHistory();
   await Worker.runReplayHistory({ workflowsPath: own, plugins: [plugin] }, { events: events ?? [] }, "own");
@@ -69,7 +78,10 @@ test("a worker with its own workflows and activities runs jobs beside them: a de
 
 test("a worker without workflows of its own runs jobs alone, and keeps its own settings", async () => {
   const worker = await createWorker({ activities: {}, maxHeartbeatThrottleInterval: "5 seconds" });
-  expect(worker.options).toMatchObject({ defaultHeartbeatThrottleIntervalMs: 1000, maxHeartbeatThrottleIntervalMs: 5000 });
+  expect(worker.options).toMatchObject({
+    defaultHeartbeatThrottleIntervalMs: 1000,
+    maxHeartbeatThrottleIntervalMs: 5000,
+  });
   expect(await worker.runUntil(world.dlo.run(ship, { to: "alone" }))).toEqual({ shipped: "alone", retry: 0 });
 });
 
@@ -84,34 +96,51 @@ test("a bundle whose module supervises the contracts by itself has the jobs", as
   await (await createWorker({ workflowBundle })).runUntil(expectAllToWork("prebuilt"));
 });
 
-test("on a versioned worker jobs move on to the newest build", async () => {
-  const { namespace } = world;
-  const version = { deploymentName: "shop", buildId: "2" };
-  const worker = await createWorker({
-    workflowsPath: own,
-    workerDeploymentOptions: { version, useWorkerVersioning: true, defaultVersioningBehavior: "PINNED" },
-  });
-  await worker.runUntil(async () => {
-    // Refused until the server has seen the worker.
-    await until(async () => {
-      await world.dlo.temporal.workflowService.setWorkerDeploymentCurrentVersion({ namespace, deploymentName: "shop", buildId: "2" });
-      return true;
-    });
-    expect(await world.dlo.run(ship, { to: "versioned" }, { id: "versioned" })).toMatchObject({ shipped: "versioned" });
-    expect(await versioningOf("versioned")).toBe("VERSIONING_BEHAVIOR_AUTO_UPGRADE");
-    await world.dlo.temporal.workflow.execute("welcome", { taskQueue: "shop", workflowId: "pinned", args: ["Ann"] });
-    expect(await versioningOf("pinned")).toBe("VERSIONING_BEHAVIOR_PINNED");
-  });
-});
-
 test.for<[string, Partial<WorkerOptions> | (() => Promise<Partial<WorkerOptions>>), RegExp]>([
-  ["another task queue", { workflowsPath: own, taskQueue: "harbour" }, /job "ship": it is started on the task queue "shop", and this worker serves "harbour"/],
-  ["an activity of a job's name", { workflowsPath: own, activities: { ship: async () => 1 } }, /activities\.ship: the job "ship" has an activity of this name too/],
-  ["an activity of ours", { workflowsPath: own, activities: { validateInput: async () => 1 } }, /activities\.validateInput: Dead Letter Office has an activity/],
-  ["a workflow of a job's name", { workflowsPath: fileURLToPath(new URL("clashing/workflows.ts", import.meta.url)) }, /job "ship": .*clashing\/workflows\.ts exports a workflow of this name/],
-  ["a default export", { workflowsPath: fileURLToPath(new URL("clashing/with-default.ts", import.meta.url)) }, /with-default\.ts has a default export/],
-  ["a bundle without the jobs", async () => ({ workflowBundle: await bundleWorkflowCode({ workflowsPath: own, logger }) }), /workflowBundle: the bundle was made without the jobs ship\. .*export default supervise/],
-  ["a plugin that replaces the workflows later", { workflowsPath: own, plugins: [plugin, { name: "late", configureBundler: (options: object) => ({ ...options, workflowsPath: `${own}/index.ts` }) } as never] }, /another plugin has replaced workflowsPath/],
+  [
+    "another task queue",
+    { workflowsPath: own, taskQueue: "harbour" },
+    /job "ship": it is started on the task queue "shop", and this worker serves "harbour"/,
+  ],
+  [
+    "an activity of a job's name",
+    { workflowsPath: own, activities: { ship: async () => 1 } },
+    /activities\.ship: the job "ship" has an activity of this name too/,
+  ],
+  [
+    "an activity of ours",
+    { workflowsPath: own, activities: { validateInput: async () => 1 } },
+    /activities\.validateInput: Dead Letter Office has an activity/,
+  ],
+  [
+    "a workflow of a job's name",
+    { workflowsPath: fileURLToPath(new URL("clashing/workflows.ts", import.meta.url)) },
+    /job "ship": .*clashing\/workflows\.ts exports a workflow of this name/,
+  ],
+  [
+    "a default export",
+    { workflowsPath: fileURLToPath(new URL("clashing/with-default.ts", import.meta.url)) },
+    /with-default\.ts has a default export/,
+  ],
+  [
+    "a bundle without the jobs",
+    async () => ({ workflowBundle: await bundleWorkflowCode({ workflowsPath: own, logger }) }),
+    /workflowBundle: the bundle was made without the jobs ship\. .*export default supervise/,
+  ],
+  [
+    "a plugin that replaces the workflows later",
+    {
+      workflowsPath: own,
+      plugins: [
+        plugin,
+        {
+          name: "late",
+          configureBundler: (options: object) => ({ ...options, workflowsPath: `${own}/index.ts` }),
+        } as never,
+      ],
+    },
+    /another plugin has replaced workflowsPath/,
+  ],
 ])("%s is refused", async ([, options, message]) => {
   const given = typeof options === "function" ? await options() : options;
   await expect(createWorker(given)).rejects.toThrow(
@@ -123,7 +152,9 @@ test("what it is given is checked at once", () => {
   const job = defineJob({ name: "pack", input: z.object({}) });
   expect(() => deadLetterPlugin({ jobs: [] })).toThrow(/jobs is empty/);
   expect(() => deadLetterPlugin({ jobs: [job as never] })).toThrow(/it has no handler/);
-  expect(() => deadLetterPlugin({ jobs: [job.handle(() => 1)], clasifier: () => undefined } as never)).toThrow(/classifier/);
+  expect(() => deadLetterPlugin({ jobs: [job.handle(() => 1)], clasifier: () => undefined } as never)).toThrow(
+    /classifier/,
+  );
 });
 
 test("the generated entry is there for the bundler alone", async () => {
@@ -149,18 +180,48 @@ test("a workflow of a job's name that only shows when it runs does not run in th
     const { workflowId } = await world.dlo.start(ship, { to: "nowhere" }, { id: "dynamic" });
     const handle = world.dlo.temporal.workflow.getHandle(workflowId);
     await expect
-      .poll(async () => {
-        const { events } = await handle.fetchHistory();
-        return events?.find(({ workflowTaskFailedEventAttributes }) => workflowTaskFailedEventAttributes)
-          ?.workflowTaskFailedEventAttributes?.failure?.message;
-      }, { timeout: 30_000 })
+      .poll(
+        async () => {
+          const { events } = await handle.fetchHistory();
+          return events?.find(({ workflowTaskFailedEventAttributes }) => workflowTaskFailedEventAttributes)
+            ?.workflowTaskFailedEventAttributes?.failure?.message;
+        },
+        { timeout: 30_000 },
+      )
       .toMatch(/The job and the workflow ship have the same name, in .*dynamic\.cjs/);
     await handle.terminate();
+  });
+});
+
+// Last: from then on the queue's tasks go to that version.
+test("on a versioned worker jobs move on to the newest build", async () => {
+  const { namespace } = world;
+  const version = { deploymentName: "shop", buildId: "2" };
+  const worker = await createWorker({
+    workflowsPath: own,
+    workerDeploymentOptions: { version, useWorkerVersioning: true, defaultVersioningBehavior: "PINNED" },
+  });
+  await worker.runUntil(async () => {
+    // Refused until the server has seen the worker.
+    await until(async () => {
+      await world.dlo.temporal.workflowService.setWorkerDeploymentCurrentVersion({
+        namespace,
+        deploymentName: "shop",
+        buildId: "2",
+      });
+      return true;
+    });
+    expect(await world.dlo.run(ship, { to: "versioned" }, { id: "versioned" })).toMatchObject({ shipped: "versioned" });
+    expect(await versioningOf("versioned")).toBe("VERSIONING_BEHAVIOR_AUTO_UPGRADE");
+    await world.dlo.temporal.workflow.execute("welcome", { taskQueue: "shop", workflowId: "pinned", args: ["Ann"] });
+    expect(await versioningOf("pinned")).toBe("VERSIONING_BEHAVIOR_PINNED");
   });
 });
 
 async function versioningOf(workflowId: string): Promise<string | undefined> {
   const { raw } = await world.dlo.temporal.workflow.getHandle(workflowId).describe();
   const { versioningInfo } = raw.workflowExecutionInfo ?? {};
-  return ["VERSIONING_BEHAVIOR_UNSPECIFIED", "VERSIONING_BEHAVIOR_PINNED", "VERSIONING_BEHAVIOR_AUTO_UPGRADE"][versioningInfo?.behavior ?? 0];
+  return ["VERSIONING_BEHAVIOR_UNSPECIFIED", "VERSIONING_BEHAVIOR_PINNED", "VERSIONING_BEHAVIOR_AUTO_UPGRADE"][
+    versioningInfo?.behavior ?? 0
+  ];
 }

@@ -57,7 +57,9 @@ test("the secret is nowhere to be read, in Postgres or in Temporal, and the retr
   expect(letter).toMatchObject({ payload: null, headers: {}, traceId: "0af7651916cd43dd8448eb211c80319c" });
   await unreadable(secret, "sealed-1");
   mended.add("sealed-1");
-  expect(await dlo.letters.retry(letter.id, { by: "ann", waitFor: "30 seconds" })).toMatchObject({ status: "recovered" });
+  expect(await dlo.letters.retry(letter.id, { by: "ann", waitFor: "30 seconds" })).toMatchObject({
+    status: "recovered",
+  });
   expect(await dlo.temporal.workflow.getHandle("sealed-1").result()).toBe(`charged ${secret}`);
   expect(seen.get("sealed-1")).toEqual([
     { input: card, headers },
@@ -69,7 +71,8 @@ test("the secret is nowhere to be read, in Postgres or in Temporal, and the retr
 test("an amendment is encrypted as well, and the original stays beside it", async () => {
   const letter = await dead(charge, "sealed-2", { to: "ann", card: secret });
   await dlo.letters.amend(letter.id, { input: { to: "ann", card: newSecret }, by: "ann" });
-  const [row] = await world.sql`select payload, payload_data, original_payload_data from dlo.dead_letters where id = ${letter.id}`;
+  const [row] =
+    await world.sql`select payload, payload_data, original_payload_data from dlo.dead_letters where id = ${letter.id}`;
   expect(row!["payload"]).toBeNull();
   expect(row!["original_payload_data"]).not.toEqual(row!["payload_data"]);
   mended.add("sealed-2");
@@ -126,7 +129,11 @@ test("a queue that omits payloads stores none, and such a letter is retried only
   );
   mended.add("omitted-1");
   await dlo.letters.retry(letter.id, { input: { to: "ann", card: newSecret }, waitFor: "30 seconds" });
-  expect(seen.get("omitted-1")!.map(({ input: given }) => (given as { card: string }).card)).toEqual([secret, newSecret, newSecret]);
+  expect(seen.get("omitted-1")!.map(({ input: given }) => (given as { card: string }).card)).toEqual([
+    secret,
+    newSecret,
+    newSecret,
+  ]);
 });
 
 test("an office that lacks the codec leaves deaths waiting; one that has it takes them up", async () => {
@@ -167,7 +174,8 @@ async function dead(job: typeof charge, id: string, given: z.infer<typeof input>
 /** Looks through every column of every row of ours, and through the histories of a job and its letter. */
 async function unreadable(text: string, id: string): Promise<void> {
   expect(await tablesWith(text)).toEqual([]);
-  for (const workflowId of [id, letterWorkflowId(id)]) expect(await placesOf(text, dlo.temporal, workflowId)).toEqual([]);
+  for (const workflowId of [id, letterWorkflowId(id)])
+    expect(await placesOf(text, dlo.temporal, workflowId)).toEqual([]);
 }
 
 async function tablesWith(text: string): Promise<string[]> {
@@ -176,7 +184,8 @@ async function tablesWith(text: string): Promise<string[]> {
   // As text a bytea is hexadecimal.
   const hex = Buffer.from(text).toString("hex");
   for (const { table_name: table } of tables) {
-    const rows = await world.sql`select 1 from dlo.${world.sql(table)} as t where t::text like ${`%${text}%`} or t::text like ${`%${hex}%`}`;
+    const rows =
+      await world.sql`select 1 from dlo.${world.sql(table)} as t where t::text like ${`%${text}%`} or t::text like ${`%${hex}%`}`;
     if (rows.length > 0) found.push(table);
   }
   return found;

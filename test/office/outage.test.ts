@@ -48,7 +48,9 @@ beforeAll(async () => {
   await migrateDatabase(server.url);
   dlo = await world.connect({ databaseUrl: server.url, identity: "tester" });
   const { address, namespace } = world;
-  office = await startPart("part.mts", ["office", JSON.stringify({ address, namespace })], { DLO_DATABASE_URL: server.url });
+  office = await startPart("part.mts", ["office", JSON.stringify({ address, namespace })], {
+    DLO_DATABASE_URL: server.url,
+  });
   await world.worker({
     jobs: [
       charge.handle((_, { workflowId }) => {
@@ -130,7 +132,12 @@ test("a retry that dies while Postgres is down is one death more when it is back
   await waits(letterWorkflowId("down-4"), "recordDeath");
   await postgresUp();
   await until(async () => (await dlo.letters.get(letter.id)).deaths === 2);
-  expect(await dlo.letters.get(letter.id)).toMatchObject({ status: "parked", deaths: 2, attempts: 2, errorMessage: "the bank is closed for good" });
+  expect(await dlo.letters.get(letter.id)).toMatchObject({
+    status: "parked",
+    deaths: 2,
+    attempts: 2,
+    errorMessage: "the bank is closed for good",
+  });
   expect(await story(letter)).toEqual(["parked", "retry_asked", "retrying", "died_again"]);
   expect(await count("down-4")).toEqual({ letters: 1, deaths: 2, attempts: 2 });
   await noSecret("down-4");

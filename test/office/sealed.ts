@@ -31,7 +31,9 @@ export class SealedCodec implements PayloadCodec {
       const data = Buffer.from(payload.data!);
       const decipher = createDecipheriv("aes-256-gcm", this.#key, data.subarray(0, 12));
       decipher.setAuthTag(data.subarray(12, 28));
-      const { metadata, data: opened } = PayloadProto.decode(Buffer.concat([decipher.update(data.subarray(28)), decipher.final()]));
+      const { metadata, data: opened } = PayloadProto.decode(
+        Buffer.concat([decipher.update(data.subarray(28)), decipher.final()]),
+      );
       return { metadata, data: opened };
     });
   }

@@ -40,7 +40,9 @@ test("commands go as updates, too, and answer with the letter's state", async ()
   expect(amended).toMatchObject({ code: 0 });
   expect(resultOf(amended)).toMatchObject({ status: "parked", letterId: id });
   expect((await world.dlo.letters.get(id)).payload).toEqual({ to: "ann" });
-  expect(resultOf(await update("cli-2", "extend", { retention: "60 days" }))).toMatchObject({ retentionMs: 60 * 86_400_000 });
+  expect(resultOf(await update("cli-2", "extend", { retention: "60 days" }))).toMatchObject({
+    retentionMs: 60 * 86_400_000,
+  });
   expect(resultOf(await update("cli-2", "note", { text: "seen" }))).toMatchObject({ status: "parked" });
   expect(resultOf(await update("cli-2", "retry", { by: "bob" }))).toMatchObject({ retries: 1 });
   await until(async () => (await world.dlo.letters.get(id)).status === "recovered");
@@ -48,16 +50,24 @@ test("commands go as updates, too, and answer with the letter's state", async ()
 
 test("a letter is expired by a signal without any input, and discarded by an update", async () => {
   await dead("cli-3");
-  expect(await temporalCommand(world, "workflow", "signal", "--workflow-id", letterWorkflowId("cli-3"), "--name", "expire")).toMatchObject({ code: 0 });
+  expect(
+    await temporalCommand(world, "workflow", "signal", "--workflow-id", letterWorkflowId("cli-3"), "--name", "expire"),
+  ).toMatchObject({ code: 0 });
   await until(async () => (await world.dlo.letters.get("cli-3")).status === "expired");
   await dead("cli-4");
-  expect(resultOf(await update("cli-4", "discard", { by: "bob", reason: "a test" }))).toMatchObject({ status: "discarded" });
+  expect(resultOf(await update("cli-4", "discard", { by: "bob", reason: "a test" }))).toMatchObject({
+    status: "discarded",
+  });
   expect(await world.dlo.letters.get("cli-4")).toMatchObject({ status: "discarded", closeReason: "a test" });
   await dead("cli-5");
   expect(resultOf(await update("cli-5", "expire", {}))).toMatchObject({ status: "expired" });
   await dead("cli-6");
   await signal("cli-6", "amend", { input: { to: "ann" } });
-  await until(async () => (await world.dlo.letters.story((await world.dlo.letters.get("cli-6")).id)).events.some(({ type }) => type === "amended"));
+  await until(async () =>
+    (await world.dlo.letters.story((await world.dlo.letters.get("cli-6")).id)).events.some(
+      ({ type }) => type === "amended",
+    ),
+  );
   expect((await world.dlo.letters.get("cli-6")).payload).toEqual({ to: "ann" });
 });
 
@@ -82,7 +92,11 @@ test("a signal that is refused leaves its reason in the letter's story", async (
   expect((await signal("cli-refused", "amend", { input: { to: 7 }, by: "bob" })).code).toBe(0);
   await until(async () => (await world.dlo.letters.story(id)).events.length === 2);
   const { events } = await world.dlo.letters.story(id);
-  expect(events[1]).toMatchObject({ type: "refused", by: "bob", data: { command: "amend", why: expect.stringContaining("to") } });
+  expect(events[1]).toMatchObject({
+    type: "refused",
+    by: "bob",
+    data: { command: "amend", why: expect.stringContaining("to") },
+  });
 });
 
 test("a closed letter answers with exit code 1, and its state can still be asked", async () => {
@@ -100,19 +114,44 @@ test("metadata and description make a letter readable", async () => {
   const workflowId = ["--workflow-id", letterWorkflowId("cli-shown")];
   const metadata = await temporalCommand(world, "workflow", "metadata", ...workflowId);
   expect(metadata.code).toBe(0);
-  for (const text of ["retry", "expire", "discard", "amend", "extend", "note", "state", "nobody at home", `dlo retry ${id}`])
+  for (const text of [
+    "retry",
+    "expire",
+    "discard",
+    "amend",
+    "extend",
+    "note",
+    "state",
+    "nobody at home",
+    `dlo retry ${id}`,
+  ])
     expect(metadata.stdout).toContain(text);
   const described = await temporalCommand(world, "workflow", "describe", ...workflowId);
-  for (const text of ["deadLetter", "courier", "nobody at home", "DloStatus", "parked"]) expect(described.stdout).toContain(text);
+  for (const text of ["deadLetter", "courier", "nobody at home", "DloStatus", "parked"])
+    expect(described.stdout).toContain(text);
 });
 
 test("the commands that a letter's details show can be run as they stand", async () => {
   const { id } = await dead("cli-shown-2");
-  const metadata = await temporalCommand(world, "workflow", "metadata", "--workflow-id", letterWorkflowId("cli-shown-2"), "-o", "json");
+  const metadata = await temporalCommand(
+    world,
+    "workflow",
+    "metadata",
+    "--workflow-id",
+    letterWorkflowId("cli-shown-2"),
+    "-o",
+    "json",
+  );
   const { queryResult } = JSON.parse(metadata.stdout) as { queryResult: [{ currentDetails: string }] };
-  const shown = queryResult[0].currentDetails.split("\n").find((line) => line.startsWith("temporal") && line.includes("discard"));
+  const shown = queryResult[0].currentDetails
+    .split("\n")
+    .find((line) => line.startsWith("temporal") && line.includes("discard"));
   const { path } = await resolveTemporal({ progress: () => undefined });
-  const env = { PATH: `${dirname(path)}:${process.env["PATH"]}`, TEMPORAL_ADDRESS: world.address, TEMPORAL_NAMESPACE: world.namespace };
+  const env = {
+    PATH: `${dirname(path)}:${process.env["PATH"]}`,
+    TEMPORAL_ADDRESS: world.address,
+    TEMPORAL_NAMESPACE: world.namespace,
+  };
   await promisify(execFile)("sh", ["-c", shown!], { env });
   await until(async () => (await world.dlo.letters.get(id)).status === "discarded");
 });
@@ -134,7 +173,17 @@ async function update(id: string, name: string, input: unknown): Promise<Command
 }
 
 async function stateOf(id: string): Promise<LetterState> {
-  const asked = await temporalCommand(world, "workflow", "query", "--workflow-id", letterWorkflowId(id), "--type", "state", "-o", "json");
+  const asked = await temporalCommand(
+    world,
+    "workflow",
+    "query",
+    "--workflow-id",
+    letterWorkflowId(id),
+    "--type",
+    "state",
+    "-o",
+    "json",
+  );
   expect(asked.code).toBe(0);
   return (JSON.parse(asked.stdout) as { queryResult: [LetterState] }).queryResult[0];
 }

@@ -11,7 +11,13 @@ export async function temporalCommand(
 ): Promise<CommandResult> {
   const { path } = await resolveTemporal({ progress: () => undefined });
   try {
-    const { stdout, stderr } = await promisify(execFile)(path, [...args, "--address", address, "--namespace", namespace]);
+    const { stdout, stderr } = await promisify(execFile)(path, [
+      ...args,
+      "--address",
+      address,
+      "--namespace",
+      namespace,
+    ]);
     return { code: 0, stdout, stderr };
   } catch (error) {
     const { code, stdout, stderr } = error as { code: unknown; stdout: string; stderr: string };

@@ -10,6 +10,8 @@ import { startStack } from "../../stack/stack.ts";
 export type SharedStack = {
   readonly address: string;
   readonly ui: string;
+  /** Of Temporal's process. */
+  readonly temporalPid: number;
   /** Of the database `postgres`, to make databases with. */
   readonly adminUrl: string;
   /** A migrated database, to be copied. */
@@ -47,9 +49,9 @@ export async function openSharedStack(): Promise<{ stack: SharedStack; close: ()
   const templateUrl = new URL(admin);
   templateUrl.pathname = `/${template}`;
   await migrateDatabase(templateUrl.toString());
-  const { address, ui } = running.info.temporal;
+  const { address, ui, pid } = running.info.temporal;
   return {
-    stack: { address, ui, adminUrl: admin.toString(), template },
+    stack: { address, ui, temporalPid: pid, adminUrl: admin.toString(), template },
     close: async () => {
       await running.stop();
       await rm(folder, { recursive: true, force: true });

@@ -5,7 +5,10 @@ import { runAttempt } from "dead-letter-office/testing";
 import { pay } from "./pay.ts";
 
 test("a handler that returns has its result, and its input as the schema parsed it", async () => {
-  const outcome = await runAttempt(pay.handle((input) => ({ paid: input.amount })), { order: "a" });
+  const outcome = await runAttempt(
+    pay.handle((input) => ({ paid: input.amount })),
+    { order: "a" },
+  );
   expect(outcome).toEqual({ result: { paid: 1 }, heartbeats: [], progress: [] });
 });
 
@@ -14,14 +17,18 @@ test("a handler is told what a worker would tell it", async () => {
     const { signal, heartbeat: _h, progress: _p, deadLetter: _d, ...told } = ctx;
     return { ...told, aborted: signal.aborted, type: Context.current().info.activityType };
   });
-  const outcome = await runAttempt(tell, { order: "a" }, {
-    attempt: 2,
-    deaths: 1,
-    headers: { tenant: "acme" },
-    workflowId: "pay-a",
-    idempotencyKey: "order-a",
-    heartbeatDetails: { page: 3 },
-  });
+  const outcome = await runAttempt(
+    tell,
+    { order: "a" },
+    {
+      attempt: 2,
+      deaths: 1,
+      headers: { tenant: "acme" },
+      workflowId: "pay-a",
+      idempotencyKey: "order-a",
+      heartbeatDetails: { page: 3 },
+    },
+  );
   expect(outcome.result).toMatchObject({
     job: "pay",
     workflowId: "pay-a",
@@ -35,7 +42,13 @@ test("a handler is told what a worker would tell it", async () => {
     type: "pay",
   });
   const plain = await runAttempt(tell, { order: "a" });
-  expect(plain.result).toMatchObject({ attempt: 1, deaths: 0, workflowId: "pay/test", idempotencyKey: "pay/test", headers: {} });
+  expect(plain.result).toMatchObject({
+    attempt: 1,
+    deaths: 0,
+    workflowId: "pay/test",
+    idempotencyKey: "pay/test",
+    headers: {},
+  });
   expect(plain.result?.heartbeatDetails).toBeUndefined();
 });
 
@@ -44,7 +57,11 @@ test("a failure is recorded and classified as in a letter", async () => {
     throw Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:443"), { code: "ECONNREFUSED" });
   });
   const { failure } = await runAttempt(refuse, { order: "a" });
-  expect(failure).toMatchObject({ category: "network", retryable: true, error: { type: "Error", message: /ECONNREFUSED/ } });
+  expect(failure).toMatchObject({
+    category: "network",
+    retryable: true,
+    error: { type: "Error", message: /ECONNREFUSED/ },
+  });
   expect(failure).not.toHaveProperty("reason");
   expect(await runAttempt(refuse, { order: "a" }, { attempt: 2 })).toMatchObject({
     failure: { reason: "exhausted", retryable: true, causeId: failure?.causeId },
@@ -55,19 +72,52 @@ test("a failure is recorded and classified as in a letter", async () => {
 });
 
 test.for<[string, (ctx: JobContext) => unknown, object]>([
-  ["gives up", (ctx) => ctx.deadLetter("the account is closed", { category: "auth" }), { reason: "given_up", category: "auth", retryable: false }],
-  ["throws what is not to be retried", () => { throw ApplicationFailure.nonRetryable("no such card", "NoCard"); }, { reason: "non_retryable", retryable: false, error: { type: "NoCard" } }],
-  ["throws what its contract does not retry", () => { throw ApplicationFailure.create({ type: "CardStolen", message: "stolen" }); }, { reason: "non_retryable", retryable: false }],
-  ["says when to come back", () => { throw ApplicationFailure.create({ message: "slow down", nextRetryDelay: "3 seconds" }); }, { retryable: true, retryAfterMs: 3000 }],
+  [
+    "gives up",
+    (ctx) => ctx.deadLetter("the account is closed", { category: "auth" }),
+    { reason: "given_up", category: "auth", retryable: false },
+  ],
+  [
+    "throws what is not to be retried",
+    () => {
+      throw ApplicationFailure.nonRetryable("no such card", "NoCard");
+    },
+    { reason: "non_retryable", retryable: false, error: { type: "NoCard" } },
+  ],
+  [
+    "throws what its contract does not retry",
+    () => {
+      throw ApplicationFailure.create({ type: "CardStolen", message: "stolen" });
+    },
+    { reason: "non_retryable", retryable: false },
+  ],
+  [
+    "says when to come back",
+    () => {
+      throw ApplicationFailure.create({ message: "slow down", nextRetryDelay: "3 seconds" });
+    },
+    { retryable: true, retryAfterMs: 3000 },
+  ],
 ])("a handler that %s", async ([, behave, expected]) => {
-  const { failure } = await runAttempt(pay.handle((_, ctx) => behave(ctx)), { order: "a" });
+  const { failure } = await runAttempt(
+    pay.handle((_, ctx) => behave(ctx)),
+    { order: "a" },
+  );
   expect(failure).toMatchObject(expected);
 });
 
 test("an input that the schema refuses never reaches the handler", async () => {
   let called = false;
-  const { failure } = await runAttempt(pay.handle(() => (called = true)), { order: 7 as never });
-  expect(failure).toMatchObject({ category: "data", retryable: false, reason: "non_retryable", error: { type: "InvalidInput" } });
+  const { failure } = await runAttempt(
+    pay.handle(() => (called = true)),
+    { order: 7 as never },
+  );
+  expect(failure).toMatchObject({
+    category: "data",
+    retryable: false,
+    reason: "non_retryable",
+    error: { type: "InvalidInput" },
+  });
   expect(called).toBe(false);
 });
 
@@ -94,15 +144,33 @@ test("a signal cancels the attempt, whether the handler listens or not", async (
     cancelling.abort();
     await new Promise(() => undefined);
   });
-  expect(await runAttempt(deaf, { order: "a" }, { signal: cancelling.signal })).toEqual({ cancelled: true, heartbeats: [], progress: [] });
+  expect(await runAttempt(deaf, { order: "a" }, { signal: cancelling.signal })).toEqual({
+    cancelled: true,
+    heartbeats: [],
+    progress: [],
+  });
   const listening = pay.handle((_, ctx) => ctx.signal.throwIfAborted());
-  expect(await runAttempt(listening, { order: "a" }, { signal: AbortSignal.abort() })).toMatchObject({ cancelled: true });
+  expect(await runAttempt(listening, { order: "a" }, { signal: AbortSignal.abort() })).toMatchObject({
+    cancelled: true,
+  });
 });
 
 test("a misspelt option is refused with what was meant", async () => {
-  await expect(runAttempt(pay.handle(() => 1), { order: "a" }, { atempt: 2 } as never)).rejects.toMatchObject({
+  await expect(
+    runAttempt(
+      pay.handle(() => 1),
+      { order: "a" },
+      { atempt: 2 } as never,
+    ),
+  ).rejects.toMatchObject({
     code: "USAGE",
     message: expect.stringContaining('"attempt"') as string,
   });
-  await expect(runAttempt(pay.handle(() => 1), { order: "a" }, { attempt: 0 })).rejects.toMatchObject({ code: "USAGE" });
+  await expect(
+    runAttempt(
+      pay.handle(() => 1),
+      { order: "a" },
+      { attempt: 0 },
+    ),
+  ).rejects.toMatchObject({ code: "USAGE" });
 });

@@ -68,14 +68,19 @@ test("the expiry is being written: the retry is refused, and the story says so",
   await until(() => called.closing.has(letter.id));
   await handle.signal("retry", { by: "ann" });
   const update = handle.executeUpdate("retry", { args: [{ by: "bob" }] }).catch((error: unknown) => error);
-  await until(async () => (await eventsOf("expiry-first")).filter((type) => type === "workflowExecutionSignaled").length === 2);
+  await until(
+    async () => (await eventsOf("expiry-first")).filter((type) => type === "workflowExecutionSignaled").length === 2,
+  );
   writing.open();
   expect(await update).toMatchObject({ cause: { type: "LETTER_CLOSED" } });
   expect(await handle.result()).toMatchObject({ status: "expired" });
   expect(await read(letter)).toMatchObject({ status: "expired", retries: 0 });
   const { events } = await world.dlo.letters.story(letter.id);
   expect(events.map(({ type }) => type)).toEqual(["parked", "extended", "expired", "refused"]);
-  expect(events.at(-1)).toMatchObject({ by: "ann", data: { command: "retry", why: expect.stringContaining("closed (expired)") } });
+  expect(events.at(-1)).toMatchObject({
+    by: "ann",
+    data: { command: "retry", why: expect.stringContaining("closed (expired)") },
+  });
 });
 
 test("the retry is being begun when the retention ends: it goes on, and nothing expires", async () => {
@@ -167,7 +172,8 @@ async function openOffice(): Promise<() => Promise<void>> {
       await held.beginRetry.get(ask.letterId);
       return await real(ask);
     },
-    project: (real): LetterActivities["project"] =>
+    project:
+      (real): LetterActivities["project"] =>
       async (projection) => {
         if (projection.close === undefined) return await real(projection);
         called.closing.set(projection.letterId, called.closing.get(projection.letterId) ?? []);
@@ -200,5 +206,9 @@ async function stateOf(id: string): Promise<LetterState> {
 /** Types of the events of a letter's history, such as `timerFired`. */
 async function eventsOf(id: string): Promise<string[]> {
   const { events } = await world.dlo.temporal.workflow.getHandle(letterWorkflowId(id)).fetchHistory();
-  return (events ?? []).map((event) => Object.keys(event).find((key) => key.endsWith("EventAttributes"))!.replace("EventAttributes", ""));
+  return (events ?? []).map((event) =>
+    Object.keys(event)
+      .find((key) => key.endsWith("EventAttributes"))!
+      .replace("EventAttributes", ""),
+  );
 }

@@ -67,7 +67,10 @@ test("an expire command follows the policy: a retry while there are some left, t
   const again = await world.dead("again", "a-1");
   await world.dlo.letters.expire(again.id, { by: "ann", reason: "tidying" });
   await until(async () => (await world.dlo.letters.get(again.id)).deaths === 2);
-  expect(await world.dlo.letters.expire(again.id, { by: "ann" })).toMatchObject({ status: "expired", expiryRetries: 1 });
+  expect(await world.dlo.letters.expire(again.id, { by: "ann" })).toMatchObject({
+    status: "expired",
+    expiryRetries: 1,
+  });
   const once = await world.dead("once", "o-1");
   expect(await world.dlo.letters.expire(once.id, { by: "ann", reason: "tidying" })).toMatchObject({
     status: "expired",

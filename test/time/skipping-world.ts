@@ -38,16 +38,17 @@ export async function openSkippingWorld(
   office: RunOfficeOptions = {},
 ): Promise<SkippingWorld> {
   const { path } = await resolveTimeSkippingServer({ progress: () => undefined });
-  const env = await TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: "existing-path", path } } });
+  const env = await TestWorkflowEnvironment.createTimeSkipping({
+    server: { executable: { type: "existing-path", path } },
+  });
   const databaseUrl = await emptyDatabase();
   await migrateDatabase(databaseUrl);
   const behaviours = new Map<string, (ctx: JobContext) => unknown>();
   const where = { address: env.address, namespace: "default" };
-  const jobs = Object.entries(contracts).map(
-    ([name, contract]): HandledJob =>
-      defineJob({ name, input: z.object({}), ...contract }).handle(async (_, ctx) =>
-        (behaviours.get(ctx.workflowId) ?? giveUp)(ctx),
-      ),
+  const jobs = Object.entries(contracts).map(([name, contract]): HandledJob =>
+    defineJob({ name, input: z.object({}), ...contract }).handle(async (_, ctx) =>
+      (behaviours.get(ctx.workflowId) ?? giveUp)(ctx),
+    ),
   );
   // The environment's own client would let time run while it waits for a result.
   const dlo = await connect({ ...where, databaseUrl, identity: "tester" });
