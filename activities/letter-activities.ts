@@ -92,6 +92,11 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
 
     async project({ amendment, ...projection }) {
       const { stored } = await storedAmendment(amendment, needs);
+      if (stored.amendment?.payloadData === null)
+        throw ApplicationFailure.nonRetryable(
+          `Queue "${amendment!.queue}" stores no payloads, so a new input cannot be kept: give it to a retry that begins at once`,
+          "PAYLOAD_OMITTED",
+        );
       return await translated(() => projectLetter(db, { ...projection, ...stored }));
     },
 

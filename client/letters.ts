@@ -1,4 +1,4 @@
-import { type Client, WorkflowNotFoundError, WorkflowUpdateFailedError } from "@temporalio/client";
+import { type Client, WorkflowNotFoundError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from "@temporalio/client";
 import { ApplicationFailure } from "@temporalio/common";
 import { v7 as uuidv7 } from "uuid";
 import type {
@@ -13,7 +13,7 @@ import type {
 } from "../model/command.ts";
 import { type Duration, formatDuration, parseDuration } from "../model/duration.ts";
 import { letterWorkflowId } from "../model/ids.ts";
-import { errorCodeOf, letterClosed, officeErrorOf, waitTimeout } from "../model/office-error.ts";
+import { errorCodeOf, letterClosed, officeErrorOf, usage, waitTimeout } from "../model/office-error.ts";
 import { readCommand } from "../model/read-command.ts";
 import { isOpen } from "../model/status.ts";
 import type { Db } from "../schema/database.ts";
@@ -72,6 +72,9 @@ export function lettersOf({ temporal, database }: Needs): Letters {
   const command = async (id: string, name: CommandName, given: Signature): Promise<LetterRow> => {
     const { name: _, ...checked } = readCommand(name, given);
     const letter = await getLetter(database(), id, { namespace });
+    // A job of the same id may have died here as well: the command would reach that one's letter.
+    if (letter.namespace !== namespace)
+      throw usage(`Dead letter ${letter.id} is in namespace "${letter.namespace}", and this client is connected to "${namespace}". Connect to that one (--namespace)`);
     const requestId = given.requestId ?? uuidv7();
     const signed = { by: temporal.options.identity, ...checked, requestId };
     if (!isOpen(letter.status)) {
@@ -155,7 +158,7 @@ function isTaskFailure(error: unknown): boolean {
 }
 
 function isDeadline(error: unknown): boolean {
-  return /DEADLINE_EXCEEDED|deadline exceeded|timed out/i.test(messagesOf(error));
+  return error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || /DEADLINE_EXCEEDED/i.test(messagesOf(error));
 }
 
 function messagesOf(error: unknown): string {

@@ -47,10 +47,10 @@ export async function startJob<Input>(
   const startDelay = checkOptions(options);
   const checked = await checkInput(job.input, input);
   if (!checked.valid) throw inputInvalid(job.name, checked.violations);
-  await refuseLarge(client, job.name, input);
   const key = options.key ?? keyOf(job, checked.value);
-  const workflowId = options.id ?? `${job.name}/${uuidv7()}`;
   const memo = memoOf(options, key);
+  await refuseLarge(client, job.name, [input, memo]);
+  const workflowId = options.id ?? `${job.name}/${uuidv7()}`;
   try {
     const handle = await client.workflow.start(job.name, {
       workflowId,
@@ -116,13 +116,18 @@ function attributesOf(job: string, key: string | undefined): SearchAttributePair
   ];
 }
 
-async function refuseLarge(client: Client, job: string, input: unknown): Promise<void> {
+/** The handler is given both, and Temporal weighs them together. */
+async function refuseLarge(client: Client, job: string, values: readonly unknown[]): Promise<void> {
   const { payloadConverter, payloadCodecs } = client.options.loadedDataConverter;
-  let payloads = [payloadConverter.toPayload(input)];
-  const plainBytes = payloads[0]?.data?.length ?? 0;
+  let payloads = values.map((value) => payloadConverter.toPayload(value));
+  const plainBytes = sizeOf(payloads);
   // Below a tenth of the limit no codec grows it past the limit, and it is not worth encrypting twice.
   if (plainBytes < maximumInputBytes / 10) return;
-  for (const codec of payloadCodecs) payloads = (await codec.encode(payloads)) as typeof payloads;
-  const bytes = payloads.reduce((sum, { data }) => sum + (data?.length ?? 0), 0);
+  for (const codec of payloadCodecs) payloads = await codec.encode(payloads);
+  const bytes = sizeOf(payloads);
   if (bytes > maximumInputBytes) throw inputTooLarge(job, bytes, maximumInputBytes);
+}
+
+function sizeOf(payloads: readonly { readonly data?: Uint8Array | null }[]): number {
+  return payloads.reduce((sum, { data }) => sum + (data?.length ?? 0), 0);
 }

@@ -1,5 +1,6 @@
 import type { Category } from "./category.ts";
-import type { ErrorRecord } from "./error-record.ts";
+import { utf8Bytes } from "./clean.ts";
+import { compactError, type ErrorRecord } from "./error-record.ts";
 
 /**
  * The attempt ledger: what happened to each attempt of a run. It travels inside Temporal, in heartbeat details and in
@@ -131,6 +132,15 @@ export function fillGaps(ledger: Ledger, upTo: number): Ledger {
   for (let n = ledger.total + 1; n <= Math.min(upTo, keptFirst); n++) filled = enter(filled, { n, ...lostEnd });
   for (let n = Math.max(from, filled.total + 1); n <= upTo; n++) filled = enter(filled, { n, ...lostEnd });
   return filled;
+}
+
+/** A ledger small enough to travel beside a large input: with errors in a line each, where it must be. */
+export function shortenLedger(ledger: Ledger, maxBytes: number): Ledger {
+  if (utf8Bytes(JSON.stringify(ledger)) <= maxBytes) return ledger;
+  const entries = ledger.entries.map(({ error, ...entry }) =>
+    error === undefined ? entry : { ...entry, error: compactError(error, 256) },
+  );
+  return { ...ledger, entries };
 }
 
 /** Attempts that count: all but the interrupted ones. */

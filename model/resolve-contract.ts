@@ -34,7 +34,8 @@ export function jobDefaults(env: Environment): JobDefaults {
   if (attempts !== undefined && !/^[1-9]\d{0,6}$/.test(attempts))
     throw invalid("DLO_MAXIMUM_ATTEMPTS", attempts, "a whole number of at least 1, the first attempt included");
   return {
-    enabled: enabled === undefined ? { value: true, from: builtIn } : { value: flags[enabled]!, from: "DLO_ENABLED" },
+    enabled:
+      enabled === undefined ? { value: true, from: builtIn } : { value: flags[enabled] === true, from: "DLO_ENABLED" },
     maximumAttempts:
       attempts === undefined ? { value: 5, from: builtIn } : { value: Number(attempts), from: "DLO_MAXIMUM_ATTEMPTS" },
   };

@@ -31,18 +31,21 @@ export function asRunMemo(found: unknown): RunMemo {
     version: version === 1 ? version : undefined,
     headers: isObject(headers) ? withoutUndefined(mapValues(headers, asText)) : undefined,
     idempotencyKey: asText(idempotencyKey) || undefined,
-    key: asText(key) || undefined,
-    batch: asText(batch) || undefined,
+    key: asText(key)?.slice(0, longestWord) || undefined,
+    batch: asText(batch)?.slice(0, longestWord) || undefined,
     retry: asCount(retry),
     deaths: asCount(deaths),
   };
-  return withoutUndefined(memo) as RunMemo;
+  return withoutUndefined(memo);
 }
 
 /** The trace id of a W3C `traceparent` header. */
 export function traceIdOf(headers: RunMemo["headers"]): string | undefined {
   return /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(headers?.["traceparent"] ?? "")?.[1];
 }
+
+/** What every Visibility store takes of a key. */
+const longestWord = 255;
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -58,7 +61,7 @@ function asText(value: unknown): string | undefined {
 }
 
 function asCount(value: unknown): number | undefined {
-  return Number.isInteger(value) && (value as number) >= 0 ? (value as number) : undefined;
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 ? value : undefined;
 }
 
 function mapValues<T>(object: Record<string, unknown>, map: (value: unknown) => T): Record<string, T> {

@@ -35,6 +35,8 @@ export type StackOptions = {
   /** Beside `default`. */
   readonly namespaces?: readonly string[];
   readonly searchAttributes?: Readonly<Record<string, SearchAttributeType>>;
+  /** Temporal's dynamic configuration: key to value, as JSON. */
+  readonly dynamicConfig?: Readonly<Record<string, string>>;
   readonly progress?: Progress;
   /** Gives up a start: what was started is stopped. Does nothing once the stack runs. */
   readonly signal?: AbortSignal;
@@ -129,7 +131,7 @@ async function temporalOn(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<RunningTemporal> {
-  const { temporalPort = 7233, uiPort = 8233, namespaces = [], searchAttributes = {} } = options;
+  const { temporalPort = 7233, uiPort = 8233, namespaces = [], searchAttributes = {}, dynamicConfig = {} } = options;
   const { path } = await resolveTemporal({ progress, signal });
   return await startTemporal({
     executable: path,
@@ -138,6 +140,7 @@ async function temporalOn(
     uiPort,
     namespaces,
     searchAttributes,
+    dynamicConfig,
     progress,
     signal,
   });

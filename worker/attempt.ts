@@ -1,3 +1,4 @@
+import { strict as assert } from "node:assert";
 import { activityInfo, ApplicationFailure, CancelledFailure, Context } from "@temporalio/activity";
 import { checkInput } from "../model/check-input.ts";
 import { categories, type Category } from "../model/category.ts";
@@ -41,6 +42,8 @@ export type AttemptSettings = {
 export function attemptOf({ job, handler }: HandledJob, settings: AttemptSettings) {
   return async function attempt(input: unknown, context?: { memo?: RunMemo; carried?: Ledger }): Promise<unknown> {
     const info = activityInfo();
+    assert(info.workflowExecution, "a job's activity runs in its workflow, not by itself");
+    const { workflowId, runId } = info.workflowExecution;
     const memo = context?.memo ?? {};
     const before = isAttemptReport(info.heartbeatDetails) ? info.heartbeatDetails : undefined;
     const found = before?.ledger ?? context?.carried ?? emptyLedger;
@@ -72,13 +75,13 @@ export function attemptOf({ job, handler }: HandledJob, settings: AttemptSetting
       if (key !== undefined) beat.know({ key });
       const ctx: JobContext = {
         job: job.name,
-        workflowId: info.workflowExecution!.workflowId,
-        runId: info.workflowExecution!.runId,
+        workflowId,
+        runId,
         attempt: n - ledger.interrupted,
         deaths: memo.deaths ?? 0,
         retry: memo.retry ?? 0,
         headers: memo.headers ?? {},
-        idempotencyKey: memo.idempotencyKey ?? info.workflowExecution!.workflowId,
+        idempotencyKey: memo.idempotencyKey ?? workflowId,
         signal: Context.current().cancellationSignal,
         heartbeatDetails: before?.heartbeat,
         heartbeat: (details) => beat.know({ heartbeat: details }),

@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
-import { NativeConnection, Worker, type WorkerOptions } from "@temporalio/worker";
+import { type NativeConnection, Worker, type WorkerOptions } from "@temporalio/worker";
 import { findTarget, type TargetOptions } from "../connect/target.ts";
-import { type Config, defineConfig, refuseForeignKeys, type SharedConfig, type WorkerConfig } from "../model/config.ts";
+import { defineConfig, refuseForeignKeys, type SharedConfig, type WorkerConfig } from "../model/config.ts";
 import { parseDuration } from "../model/duration.ts";
 import type { HandledJob } from "../model/job.ts";
 import { configInvalid } from "../model/office-error.ts";
@@ -33,7 +33,7 @@ export type RunWorkerOptions = WorkerConfig &
  */
 export async function runWorker(options: RunWorkerOptions): Promise<RunningWorker> {
   const { jobs, activities, classifier, shutdownGraceTime, codec, connection, worker } = options;
-  refuseForeignKeys(options as Config, "worker");
+  refuseForeignKeys(options, "worker");
   refuseUnknownOptions(options, workerOptions, "worker");
   defineConfig({
     jobs,
@@ -44,10 +44,13 @@ export async function runWorker(options: RunWorkerOptions): Promise<RunningWorke
   if (jobs.length === 0) throw configInvalid("jobs", "it is empty; a worker needs at least one job with its handler");
 
   const { temporal } = findTarget(options);
-  const own = connection === undefined ? await connectNative(temporal) : undefined;
+  const connected = connection ?? (await connectNative(temporal));
+  const release = async () => {
+    if (connection === undefined) await connected.close();
+  };
   const identity = worker?.identity ?? `${process.pid}@${hostname()}`;
   const ownConverter = worker?.dataConverter?.payloadConverterPath !== undefined;
-  const buildId = worker?.workerDeploymentOptions?.version.buildId ?? worker?.buildId;
+  const buildId = worker?.workerDeploymentOptions?.version.buildId;
   try {
     const workers: Worker[] = [];
     for (const [taskQueue, queued] of byTaskQueue(jobs)) {
@@ -62,16 +65,16 @@ export async function runWorker(options: RunWorkerOptions): Promise<RunningWorke
           namespace: temporal.namespace,
           ...(codec === undefined ? {} : { dataConverter: { payloadCodecs: codecsOf(codec) } }),
           ...worker,
-          connection: own ?? connection!,
+          connection: connected,
           taskQueue,
           workflowBundle: bundle,
           activities: { ...activities, ...jobActivities(queued, { identity, buildId, classifier, ownConverter }) },
         }),
       );
     }
-    return runUntilStopped(workers, async () => await own?.close());
+    return runUntilStopped(workers, release);
   } catch (error) {
-    await own?.close();
+    await release();
     throw error;
   }
 }

@@ -181,8 +181,7 @@ export async function deadLetter(initial: LetterState): Promise<LetterState> {
         return await close("discarded", signed("discarded", command), requestIds);
       case "amend": {
         const data = command.unchecked ? { unchecked: true } : undefined;
-        await project({ requestIds }, [signed("amended", command, data)], amendmentOf(command));
-        return undefined;
+        return await keep(project({ requestIds }, [signed("amended", command, data)], amendmentOf(command)));
       }
       case "extend": {
         const retentionMs = parseRetention(command.retention, "retention");
@@ -211,8 +210,19 @@ export async function deadLetter(initial: LetterState): Promise<LetterState> {
       requestIds: rememberRequest(state, requestId),
     };
     const event = signed("retry_asked", command, { after, ...(command.unchecked && { unchecked: true }) });
-    await project(change, [event], amendmentOf(command));
-    return undefined;
+    return await keep(project(change, [event], amendmentOf(command)));
+  }
+
+  /** Why the row did not take a new input, if it did not: its queue may store none. */
+  async function keep(projected: Promise<ProjectionResult>): Promise<ApplicationFailure | undefined> {
+    try {
+      await projected;
+      return undefined;
+    } catch (error) {
+      const why = refusalOf(error);
+      if (why === undefined) throw error;
+      return why;
+    }
   }
 
   /** Starts the job again under its own id. The id is the lock: there is never a second run beside this one. */
@@ -281,7 +291,10 @@ export async function deadLetter(initial: LetterState): Promise<LetterState> {
     if (!isOpen(state.status)) return;
     const { kept } = state;
     state = { ...state, kept: [] };
-    for (const command of kept) await execute(command);
+    for (const command of kept) {
+      const why = await execute(command);
+      if (why !== undefined) await project({}, [signed("refused", command, { command: command.name, why: why.message })]);
+    }
   }
 
   async function recordDeath(runId: string, death: DeathRecord["death"], ownRun: boolean): Promise<void> {

@@ -9,7 +9,7 @@ import {
 import type { ResolvedContract } from "../model/contract.ts";
 import { type Death, deadLetteredType, diedType } from "../model/death.ts";
 import { letterWorkflowId } from "../model/ids.ts";
-import { emptyLedger, type Ledger } from "../model/ledger.ts";
+import { emptyLedger, type Ledger, shortenLedger } from "../model/ledger.ts";
 import type { LetterActivities } from "../model/letter-activities.ts";
 import { readRunMemo, type RunMemo } from "../model/run-memo.ts";
 import { isOutOfAttempts, readDeath, type Round } from "./read-death.ts";
@@ -24,21 +24,25 @@ import { isOutOfAttempts, readDeath, type Round } from "./read-death.ts";
 export function supervise(contracts: Readonly<Record<string, ResolvedContract>>) {
   return async function job(...args: unknown[]): Promise<unknown> {
     const { workflowType, memo } = workflowInfo();
-    if (!Object.hasOwn(contracts, workflowType))
+    const contract = Object.hasOwn(contracts, workflowType) ? contracts[workflowType] : undefined;
+    if (contract === undefined)
       // A plain error fails the task, not the workflow: a worker that knows the type takes over, and nothing is lost.
       throw new Error(
         `This worker knows no job or workflow "${workflowType}". It knows the jobs: ${Object.keys(contracts).join(", ") || "none"}`,
       );
-    return await attemptAll(contracts[workflowType]!, args[0], readRunMemo(memo));
+    return await attemptAll(contract, args[0], readRunMemo(memo));
   };
 }
 
 /** The second argument of a job's activity, beside its input. */
-export type AttemptContext = {
+type AttemptContext = {
   readonly memo: RunMemo;
   /** Attempts of an earlier round, which a shutdown interrupted at its end. */
   readonly carried?: Ledger;
 };
+
+/** It travels beside the input, and Temporal takes 2 MiB for both. */
+const carriedBytes = 64 * 1024;
 
 async function attemptAll(contract: ResolvedContract, input: unknown, memo: RunMemo): Promise<unknown> {
   const round: Round = { carried: emptyLedger, attempts: contract.activity.retry.maximumAttempts };
@@ -53,7 +57,7 @@ async function attemptAll(contract: ResolvedContract, input: unknown, memo: RunM
       const interrupted = death.ledger.interrupted - round.carried.interrupted;
       if (interrupted === 0 || !isOutOfAttempts(error)) await die(contract, death, error);
       // An interruption is no failure: as many attempts as were handed back are given again.
-      round.carried = death.ledger;
+      round.carried = shortenLedger(death.ledger, carriedBytes);
       round.attempts = interrupted;
     }
   }
@@ -88,7 +92,8 @@ async function attempt(
   });
   const context: AttemptContext = { memo, ...(carried.total > 0 ? { carried } : {}) };
   const isPlain = carried.total === 0 && Object.keys(memo).length === 0;
-  return await activities[contract.name]!(...(isPlain ? [input] : [input, context]));
+  // It has every name.
+  return await activities[contract.name]?.(...(isPlain ? [input] : [input, context]));
 }
 
 /** Ends a run that died: never returns. */

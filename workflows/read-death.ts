@@ -24,7 +24,7 @@ import {
 import type { Reason } from "../model/reason.ts";
 
 /** What the last attempt handed on: in its failure's details, or in its last heartbeat where it never answered. */
-export function reportOf(error: unknown): AttemptReport | undefined {
+function reportOf(error: unknown): AttemptReport | undefined {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   const handedOn =
     cause instanceof ApplicationFailure

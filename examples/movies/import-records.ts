@@ -16,7 +16,7 @@ export type ImportOptions = {
 };
 
 /** Jobs under way at a time. More would only wait in the dev server, which does some fifty a second. */
-export const jobsInFlight = 50;
+const mostInFlight = 50;
 
 /** Runs the job for every record of the plan and waits until each has succeeded or died. */
 export async function importRecords(dlo: Dlo, plan: Plan, { tally, signal, midway }: ImportOptions): Promise<void> {
@@ -28,7 +28,12 @@ export async function importRecords(dlo: Dlo, plan: Plan, { tally, signal, midwa
       await importOne(dlo, id, record, tally);
     }),
   ];
-  await inLanes(jobs, jobsInFlight, signal, async (job) => await job());
+  await inLanes(jobs, inFlight(jobs.length), signal, async (job) => await job());
+}
+
+/** Few in a small import, so that the outage midway finds most of the first half done, as it does in a large one. */
+function inFlight(jobs: number): number {
+  return Math.min(mostInFlight, Math.max(5, Math.ceil(jobs / 6)));
 }
 
 async function importOne(dlo: Dlo, id: string, record: RawMovie, tally: Tally): Promise<void> {

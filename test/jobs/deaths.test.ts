@@ -2,6 +2,8 @@ import { ApplicationFailure } from "@temporalio/common";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { type ActivityOptions, defineJob, type Handler } from "../../model/index.ts";
+import type { Category } from "../../model/category.ts";
+import type { Classifier } from "../../model/classify.ts";
 import { openWorld, until, type World } from "../setup/world.ts";
 import { dieOf, eventTypes, gate, inquest } from "./coroner.ts";
 
@@ -89,10 +91,18 @@ const jobs = {
   ),
 };
 
+/** A user's rules, some of them broken. */
+const classifier: Classifier = ({ type, message }) => {
+  if (type === "CardRefused") return "dependency";
+  if (message === "once is enough") return "a word that is no category" as Category;
+  if (message === "a passing one") throw new Error("the classifier has a bug");
+  return undefined;
+};
+
 beforeAll(async () => {
   world = await openWorld();
   await world.office();
-  await world.worker({ jobs: Object.values(jobs) });
+  await world.worker({ jobs: Object.values(jobs), classifier });
 });
 afterAll(async () => await world?.close());
 
@@ -130,13 +140,23 @@ test("a death costs six events more than a bare workflow", async () => {
 
 test("exhausted: maximumAttempts 1 dies at the first failure", async () => {
   const { letter, attempts } = await dieOf(world, jobs.single.job, {});
-  expect(letter).toMatchObject({ reason: "exhausted", attempts: 1, errorMessage: "once is enough" });
+  expect(letter).toMatchObject({
+    reason: "exhausted",
+    category: "unknown",
+    attempts: 1,
+    errorMessage: "once is enough",
+  });
   expect(attempts).toMatchObject([{ n: 1, state: "failed" }]);
 });
 
 test("non_retryable: an error whose type the contract lists", async () => {
   const { letter, attempts } = await dieOf(world, jobs.listed.job, {});
-  expect(letter).toMatchObject({ reason: "non_retryable", errorType: "CardRefused", attempts: 1 });
+  expect(letter).toMatchObject({
+    reason: "non_retryable",
+    category: "dependency",
+    errorType: "CardRefused",
+    attempts: 1,
+  });
   expect(attempts).toMatchObject([{ state: "failed", errorType: "CardRefused" }]);
 });
 

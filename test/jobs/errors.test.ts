@@ -14,7 +14,9 @@ const thrown: Record<string, () => unknown> = {
   object: () => ({ code: 17, why: "no class" }),
   many: () => new AggregateError([new TypeError("first"), new RangeError("second")], "two at once"),
   chain: () =>
-    [..."abcdefgh"].reduceRight<Error | undefined>((cause, name) => new Error(name, cause && { cause }), undefined),
+    "abcdefgh"
+      .split("")
+      .reduceRight<Error | undefined>((cause, name) => new Error(name, cause && { cause }), undefined),
   megabyte: () => new Error(`begins ${"x".repeat(1024 * 1024)}`),
   circular: () => {
     const detail: Record<string, unknown> = { name: "ring" };

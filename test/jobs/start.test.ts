@@ -73,6 +73,10 @@ test("an input too large for Temporal is refused at the start", async () => {
   const input = { text: "x".repeat(1_950_000) };
   await expect(world.dlo.start(bulky, input, { id: "too-large" })).rejects.toMatchObject({ code: "INPUT_TOO_LARGE" });
   expect(await isThere("too-large")).toBe(false);
+  // Headers reach the handler beside the input, and weigh with it.
+  const headers = { note: "y".repeat(200_000) };
+  const both = world.dlo.start(bulky, { text: "x".repeat(1_800_000) }, { headers });
+  await expect(both).rejects.toMatchObject({ code: "INPUT_TOO_LARGE" });
 });
 
 test("the largest input that is taken also dies, is parked, and is retried", async () => {
@@ -87,8 +91,8 @@ test("an id whose run is under way, or has succeeded, is refused; one that faile
   await expect(world.dlo.start(waits, {}, { id: "busy" })).rejects.toMatchObject({ code: "ALREADY_STARTED" });
   await world.dlo.run(echo, 1, { id: "done" });
   await expect(world.dlo.start(echo, 1, { id: "done" })).rejects.toMatchObject({ code: "ALREADY_STARTED" });
-  await expect(world.dlo.run(plain, {}, { id: "failed" })).rejects.toThrow();
-  await expect(world.dlo.run(plain, {}, { id: "failed" })).rejects.toThrow(WorkflowFailedError);
+  await expect(world.dlo.run(plain, {}, { id: "failed" })).rejects.toThrow("Workflow execution failed");
+  await expect(world.dlo.run(plain, {}, { id: "failed" })).rejects.toMatchObject({ name: "WorkflowFailedError" });
 });
 
 test.for([

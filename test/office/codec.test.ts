@@ -4,6 +4,7 @@ import type { Dlo } from "../../client/index.ts";
 import { letterWorkflowId } from "../../model/ids.ts";
 import { defineJob } from "../../model/index.ts";
 import type { LetterRow } from "../../schema/rows.ts";
+import { gate } from "../setup/post-office.ts";
 import { openWorld, until, type World } from "../setup/world.ts";
 import { placesOf } from "./find-text.ts";
 import { startPart } from "./processes.ts";
@@ -25,6 +26,8 @@ const omitted = jobOf("omittedCharge", "omitted");
 let world: World;
 let dlo: Dlo;
 const mended = new Set<string>();
+/** What runs wait for, by id. */
+const waiting = new Map<string, Promise<unknown>>();
 /** What runs were started with, by id. */
 const seen = new Map<string, { input: unknown; headers: unknown }[]>();
 
@@ -40,9 +43,10 @@ beforeAll(async () => {
   await world.worker({
     codec,
     jobs: [charge, open, omitted].map((job) =>
-      job.handle((given, ctx) => {
+      job.handle(async (given, ctx) => {
         seen.set(ctx.workflowId, [...(seen.get(ctx.workflowId) ?? []), { input: given, headers: ctx.headers }]);
         ctx.heartbeat({ at: given.card });
+        await waiting.get(ctx.workflowId);
         if (!mended.has(ctx.workflowId)) throw new Error("the bank is closed");
         return `charged ${given.card}`;
       }),
@@ -134,6 +138,30 @@ test("a queue that omits payloads stores none, and such a letter is retried only
     newSecret,
     newSecret,
   ]);
+});
+
+test("an input that would be kept for later is refused where payloads are omitted", async () => {
+  const letter = await dead(omitted, "omitted-2", { to: "ann", card: secret });
+  const given = { to: "ann", card: newSecret };
+  await expect(dlo.letters.amend(letter.id, { input: given })).rejects.toMatchObject({ code: "PAYLOAD_OMITTED" });
+  await expect(dlo.letters.retry(letter.id, { input: given, after: "1 hour" })).rejects.toMatchObject({
+    code: "PAYLOAD_OMITTED",
+  });
+  expect(await dlo.letters.get(letter.id)).toMatchObject({ status: "parked", retryAt: null });
+  expect((await dlo.letters.story(letter.id)).events.map(({ type }) => type)).toEqual(["parked"]);
+  // One that came while a retry ran had to be taken: its refusal is in the story.
+  const bank = gate<string>();
+  waiting.set("omitted-2", bank.opened);
+  await dlo.letters.retry(letter.id, { input: given });
+  await dlo.letters.amend(letter.id, { input: given, by: "bob" });
+  bank.fail(new Error("the bank is closed for good"));
+  await until(async () => (await dlo.letters.story(letter.id)).events.at(-1)?.type === "refused");
+  const { events } = await dlo.letters.story(letter.id);
+  expect(events.at(-1)).toMatchObject({
+    by: "bob",
+    data: { command: "amend", why: expect.stringContaining("stores no payloads") },
+  });
+  expect(await dlo.letters.discard(letter.id)).toMatchObject({ status: "discarded" });
 });
 
 test("an office that lacks the codec leaves deaths waiting; one that has it takes them up", async () => {

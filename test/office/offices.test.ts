@@ -120,6 +120,21 @@ test("namespaces share a database: the same job id is another letter in each, an
   expect(await world.dlo.letters.get(mine.id)).toMatchObject({ status: "parked" });
 });
 
+test("a letter of another namespace takes no command from here, not even where a job of the same id died", async () => {
+  await using other = await openWorld();
+  await world.office();
+  await world.worker({ jobs: [handledCourier] });
+  await other.office({ databaseUrl: world.databaseUrl });
+  await other.worker({ jobs: [handledCourier] });
+  const there = await other.connect({ databaseUrl: world.databaseUrl });
+  for (const dlo of [world.dlo, there])
+    await (await dlo.start(courier, { to: "nobody" }, { id: "same-id" })).result().catch(() => undefined);
+  const theirs = await there.letters.get("same-id");
+  const end = await world.dlo.letters.discard(theirs.id, { by: "ann" }).catch((error: unknown) => error);
+  expect(await world.dlo.letters.get("same-id")).toMatchObject({ status: "parked" });
+  expect(end).toMatchObject({ code: "USAGE", message: expect.stringContaining(other.namespace) });
+});
+
 test(
   "a job worker and an app that starts jobs need no database, nor any word of one",
   { timeout: 120_000 },

@@ -11,6 +11,7 @@ import {
   isAttemptReport,
   lostEnd,
   openAttempt,
+  shortenLedger,
 } from "../../model/ledger.ts";
 
 const ended = fc.constantFrom(...attemptStates.filter((state) => state !== "open"));
@@ -80,6 +81,20 @@ describe("an attempt that never answered was ended by the timeout that was due f
   });
   test("nothing is known of its timeouts", () => {
     expect(stateOf({}, {})).toMatchObject({ state: "lost" });
+  });
+});
+
+test("a ledger too large to travel says less of each error, and as much of all else", () => {
+  const error = { type: "E", message: "m".repeat(1024), stack: "s".repeat(900), causes: [] };
+  const entries = Array.from({ length: 100 }, (_, i) => ({ n: i + 1, state: "failed" as const, worker: "w", error }));
+  const ledger = { total: 100, interrupted: 2, entries };
+  expect(shortenLedger(ledger, 1_000_000)).toBe(ledger);
+  const short = shortenLedger(ledger, 65_536);
+  expect(JSON.stringify(short).length).toBeLessThanOrEqual(65_536);
+  expect(short).toMatchObject({
+    total: 100,
+    interrupted: 2,
+    entries: entries.map(({ n, worker }) => ({ n, worker, error: { type: "E" } })),
   });
 });
 

@@ -38,6 +38,8 @@ export async function openSharedStack(): Promise<{ stack: SharedStack; close: ()
     temporalPort: 0,
     uiPort: 0,
     postgresPort: 0,
+    // Temporal's own number is 4,096 events: so letters continue as new within a test.
+    dynamicConfig: { "limit.historyCount.suggestContinueAsNew": "200" },
     progress: (line) => console.log(`stack: ${line}`),
   });
   const template = "dlo_template";
