@@ -1,3 +1,4 @@
+import { strict as assert } from "node:assert";
 import { activityInfo, ApplicationFailure } from "@temporalio/activity";
 import type { Client } from "@temporalio/client";
 import type { Codec, QueueOptions } from "../model/config.ts";
@@ -42,8 +43,11 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
     async parkDeadLetter({ version, policy, death }) {
       if (version !== 1)
         // Retried until an office is upgraded: the job waits, and nothing is lost.
-        throw ApplicationFailure.retryable(`This office is older than the worker: it knows parkDeadLetter version 1, not ${String(version)}. Upgrade it`, "SCHEMA_TOO_NEW");
-      const { workflowId, runId } = activityInfo().workflowExecution!;
+        throw ApplicationFailure.retryable(
+          `This office is older than the worker: it knows parkDeadLetter version 1, not ${String(version)}. Upgrade it`,
+          "SCHEMA_TOO_NEW",
+        );
+      const { workflowId, runId } = dyingRun();
       const queue = needs.queues[policy.queue];
       const run = await readRun(client, workflowId, runId);
       const retentionMs = policy.retentionMs ?? span(queue?.retention) ?? needs.defaults.retentionMs.value;
@@ -75,7 +79,10 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
       const amended = await storedAmendment(amendment, needs);
       const begun = await translated(() => beginRetry(db, { letterId, revision, event, ...amended.stored }));
       if (begun === undefined)
-        throw ApplicationFailure.nonRetryable(`Dead letter ${letterId} has no row in this database`, "LETTER_NOT_FOUND");
+        throw ApplicationFailure.nonRetryable(
+          `Dead letter ${letterId} has no row in this database`,
+          "LETTER_NOT_FOUND",
+        );
       const data = amended.encoded ?? begun.payloadData;
       if (data === null)
         throw ApplicationFailure.nonRetryable(
@@ -92,9 +99,9 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
 
     async project({ amendment, ...projection }) {
       const { stored } = await storedAmendment(amendment, needs);
-      if (stored.amendment?.payloadData === null)
+      if (amendment !== undefined && stored.amendment?.payloadData === null)
         throw ApplicationFailure.nonRetryable(
-          `Queue "${amendment!.queue}" stores no payloads, so a new input cannot be kept: give it to a retry that begins at once`,
+          `Queue "${amendment.queue}" stores no payloads, so a new input cannot be kept: give it to a retry that begins at once`,
           "PAYLOAD_OMITTED",
         );
       return await translated(() => projectLetter(db, { ...projection, ...stored }));
@@ -122,6 +129,13 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
 
 /** Temporal takes 4 MiB an answer, and a child's start repeats the input. */
 const largestLocalBytes = 1_000_000;
+
+/** The run that called: this is its compensation. */
+function dyingRun(): { workflowId: string; runId: string } {
+  const { workflowExecution } = activityInfo();
+  assert(workflowExecution, "parkDeadLetter is called by a job's workflow");
+  return workflowExecution;
+}
 
 function span(value: QueueOptions["retention"]): number | "indefinite" | undefined {
   return value === undefined ? undefined : parseRetention(value, "retention");

@@ -1,3 +1,4 @@
+import { strict as assert } from "node:assert";
 import type { Client } from "@temporalio/client";
 import { runMemoKey } from "../model/run-memo.ts";
 import type { Payload } from "./stored-payloads.ts";
@@ -22,13 +23,13 @@ export async function readRun(client: Client, workflowId: string, runId: string)
   });
   const event = history?.events?.[0];
   const started = event?.workflowExecutionStartedEventAttributes;
-  if (!event || !started) throw new Error(`Run ${runId} of ${workflowId} has no first event`);
+  assert(event?.eventTime && started?.workflowType?.name && started.taskQueue?.name, `run ${runId} has no first event`);
   return {
-    workflowType: started.workflowType!.name!,
-    taskQueue: started.taskQueue!.name!,
+    workflowType: started.workflowType.name,
+    taskQueue: started.taskQueue.name,
     input: started.input?.payloads ?? [],
     memo: started.memo?.fields?.[runMemoKey] ?? undefined,
-    startedAt: new Date(Number(event.eventTime!.seconds) * 1000 + Math.floor((event.eventTime!.nanos ?? 0) / 1e6)),
+    startedAt: new Date(Number(event.eventTime.seconds) * 1000 + Math.floor((event.eventTime.nanos ?? 0) / 1e6)),
     startedBy: started.identity || undefined,
   };
 }

@@ -4,7 +4,14 @@ import { redact } from "../model/redact.ts";
 import { traceIdOf } from "../model/run-memo.ts";
 import type { NewPayload, RunInput } from "../schema/run-input.ts";
 import type { StartedRun } from "./read-run.ts";
-import { encodeValue, type Payload, readMemo, serializePayload, serializePayloads, shownInput } from "./stored-payloads.ts";
+import {
+  encodeValue,
+  type Payload,
+  readMemo,
+  serializePayload,
+  serializePayloads,
+  shownInput,
+} from "./stored-payloads.ts";
 
 type Storing = {
   readonly codecs: readonly Codec[];

@@ -15,7 +15,11 @@ import { openWorld } from "../test/setup/world.ts";
 const items = 100;
 const rounds = 5;
 
-const succeed = defineJob({ name: "succeed", input: z.object({ n: z.number() }), activity: { retry: { maximumAttempts: 1 } } });
+const succeed = defineJob({
+  name: "succeed",
+  input: z.object({ n: z.number() }),
+  activity: { retry: { maximumAttempts: 1 } },
+});
 const die = defineJob({ name: "die", input: z.object({ n: z.number() }), activity: { retry: { maximumAttempts: 1 } } });
 
 type Rate = { readonly perSecond: number; readonly serverMs: number };
@@ -50,7 +54,11 @@ const measured: Record<Measure, Rate[]> = { bare: [], succeeds: [], dies: [], re
 const ratios: Record<Exclude<Measure, "bare">, number[]> = { succeeds: [], dies: [], recovers: [] };
 for (let i = 1; i <= rounds; i++) {
   await round(i);
-  console.log(`round ${i} of ${rounds}: ${Object.entries(ratios).map(([name, all]) => `${name} ${all.at(-1)!.toFixed(2)}`).join(" · ")}`);
+  console.log(
+    `round ${i} of ${rounds}: ${Object.entries(ratios)
+      .map(([name, all]) => `${name} ${all.at(-1)!.toFixed(2)}`)
+      .join(" · ")}`,
+  );
 }
 report();
 bareWorker.shutdown();
@@ -111,7 +119,12 @@ function report(): void {
   };
   const rows = (Object.keys(asked) as (keyof typeof asked)[]).map((name) => {
     const all = ratios[name].toSorted((a, b) => a - b);
-    const cells = [words[name], median(all).toFixed(2), `${all[0]!.toFixed(2)} to ${all.at(-1)!.toFixed(2)}`, asked[name].toFixed(2)];
+    const cells = [
+      words[name],
+      median(all).toFixed(2),
+      `${all[0]!.toFixed(2)} to ${all.at(-1)!.toFixed(2)}`,
+      asked[name].toFixed(2),
+    ];
     return `| ${[...cells, rate(name), serverMs(name)].join(" | ")} |`;
   });
   const text = [

@@ -1,5 +1,6 @@
 import type { Client } from "@temporalio/client";
 import { findTarget, type Target, type TargetOptions } from "../connect/target.ts";
+import { registeredSearchAttributes } from "../connect/registered-search-attributes.ts";
 import { connectClient } from "../connect/temporal-client.ts";
 import type { Codec, SharedConfig } from "../model/config.ts";
 import type { Job } from "../model/job.ts";
@@ -73,14 +74,8 @@ export async function connect(options: ConnectOptions = {}): Promise<Dlo> {
 
 /** A start that sets an attribute which the namespace lacks would be refused: then jobs go without. */
 async function hasJobAttributes(temporal: Client): Promise<boolean> {
-  try {
-    const { customAttributes } = await temporal.connection.operatorService!.listSearchAttributes({
-      namespace: temporal.options.namespace,
-    });
-    return [searchAttributes.job, searchAttributes.key].every((name) => customAttributes?.[name] !== undefined);
-  } catch {
-    return false;
-  }
+  const registered = await registeredSearchAttributes(temporal);
+  return registered.includes(searchAttributes.job) && registered.includes(searchAttributes.key);
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

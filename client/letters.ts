@@ -1,4 +1,9 @@
-import { type Client, WorkflowNotFoundError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from "@temporalio/client";
+import {
+  type Client,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from "@temporalio/client";
 import { ApplicationFailure } from "@temporalio/common";
 import { v7 as uuidv7 } from "uuid";
 import type {
@@ -74,7 +79,9 @@ export function lettersOf({ temporal, database }: Needs): Letters {
     const letter = await getLetter(database(), id, { namespace });
     // A job of the same id may have died here as well: the command would reach that one's letter.
     if (letter.namespace !== namespace)
-      throw usage(`Dead letter ${letter.id} is in namespace "${letter.namespace}", and this client is connected to "${namespace}". Connect to that one (--namespace)`);
+      throw usage(
+        `Dead letter ${letter.id} is in namespace "${letter.namespace}", and this client is connected to "${namespace}". Connect to that one (--namespace)`,
+      );
     const requestId = given.requestId ?? uuidv7();
     const signed = { by: temporal.options.identity, ...checked, requestId };
     if (!isOpen(letter.status)) {
@@ -104,12 +111,18 @@ export function lettersOf({ temporal, database }: Needs): Letters {
 /** How long the office may take for a command. A new input is checked by the job's worker within 10 seconds. */
 const officeMs = 20_000;
 
-async function update(temporal: Client, letter: LetterRow, name: CommandName, args: { requestId: string }): Promise<void> {
+async function update(
+  temporal: Client,
+  letter: LetterRow,
+  name: CommandName,
+  args: { requestId: string },
+): Promise<void> {
   const handle = temporal.workflow.getHandle(letterWorkflowId(letter.workflowId));
   for (let tries = 1; ; tries++) {
     try {
-      await temporal.connection.withDeadline(Date.now() + officeMs, async () =>
-        await handle.executeUpdate(name, { args: [args], updateId: args.requestId }),
+      await temporal.connection.withDeadline(
+        Date.now() + officeMs,
+        async () => await handle.executeUpdate(name, { args: [args], updateId: args.requestId }),
       );
       return;
     } catch (error) {

@@ -60,7 +60,8 @@ export function findTarget(options: TargetOptions = {}, env = process.env, cwd =
   const namespace = options.namespace ?? profile.namespace ?? stack?.temporal.namespace ?? "default";
   const fromProfile = toClientOptions(profile).connectionOptions;
   const apiKey = options.apiKey ?? fromProfile.apiKey;
-  const tls = options.tls === undefined ? (fromProfile.tls ?? (apiKey === undefined ? undefined : true)) : tlsOf(options.tls);
+  const tls =
+    options.tls === undefined ? (fromProfile.tls ?? (apiKey === undefined ? undefined : true)) : tlsOf(options.tls);
   const from = options.address
     ? "option"
     : profile.address
@@ -114,7 +115,10 @@ function readProfile(profile: string | undefined, env: NodeJS.ProcessEnv) {
   try {
     return loadClientConfigProfile({
       ...(profile === undefined ? {} : { profile }),
-      overrideEnvVars: Object.fromEntries(Object.entries(env).filter(([, v]) => v !== undefined)) as Record<string, string>,
+      overrideEnvVars: Object.fromEntries(Object.entries(env).filter(([, v]) => v !== undefined)) as Record<
+        string,
+        string
+      >,
     });
   } catch (error) {
     throw officeErrorOf(
@@ -128,7 +132,10 @@ function tlsOf(tls: boolean | TlsFiles): NonNullable<TemporalConnectionOptions["
   if (typeof tls === "boolean") return tls;
   const { ca, cert, key, serverName } = tls;
   if ((cert === undefined) !== (key === undefined))
-    throw officeErrorOf("CONFIG_INVALID", "TLS needs a certificate and its key together: give both --tls-cert and --tls-key");
+    throw officeErrorOf(
+      "CONFIG_INVALID",
+      "TLS needs a certificate and its key together: give both --tls-cert and --tls-key",
+    );
   return {
     ...(serverName === undefined ? {} : { serverNameOverride: serverName }),
     ...(ca === undefined ? {} : { serverRootCACertificate: readPem(ca) }),

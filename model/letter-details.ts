@@ -60,7 +60,8 @@ function expiry(letter: LetterState): string {
   if (letter.status === "retrying") return "the clock stands still while a retry runs";
   if (letter.retryAtMs !== null) return "the clock stands still until the retry";
   if (letter.expiresAtMs === null) return "never: it is held until somebody acts";
-  const then = letter.onExpire === "retry" && letter.expiryRetries < letter.maximumRetries ? ", then it is retried" : "";
+  const then =
+    letter.onExpire === "retry" && letter.expiryRetries < letter.maximumRetries ? ", then it is retried" : "";
   const retention = letter.retentionMs === "indefinite" ? "" : ` (retention ${formatDuration(letter.retentionMs)})`;
   return at(letter.expiresAtMs) + retention + then;
 }

@@ -1,5 +1,6 @@
 import type { Client } from "@temporalio/client";
 import proto from "@temporalio/proto";
+import { registeredSearchAttributes } from "../connect/registered-search-attributes.ts";
 import { type SearchAttribute, searchAttributeNames } from "../model/search-attributes.ts";
 
 export type SearchAttributesOutcome = {
@@ -37,14 +38,8 @@ export async function registerSearchAttributes(client: Client): Promise<SearchAt
 
 /** Those of our search attributes that the namespace lacks. Where it may not be asked, all. */
 export async function missingSearchAttributes(client: Client): Promise<SearchAttribute[]> {
-  try {
-    const answer = await client.connection.operatorService?.listSearchAttributes({
-      namespace: client.options.namespace,
-    });
-    return searchAttributeNames.filter((name) => answer?.customAttributes?.[name] === undefined);
-  } catch {
-    return [...searchAttributeNames];
-  }
+  const registered = await registeredSearchAttributes(client);
+  return searchAttributeNames.filter((name) => !registered.includes(name));
 }
 
 /** The command of Temporal's own CLI that registers them. */

@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { Worker, type WorkerOptions } from "@temporalio/worker";
 import { letterActivities } from "../activities/letter-activities.ts";
 import { findTarget, type TargetOptions } from "../connect/target.ts";
+import { registeredSearchAttributes } from "../connect/registered-search-attributes.ts";
 import { connectClient } from "../connect/temporal-client.ts";
 import { defineConfig, type OfficeConfig, refuseForeignKeys, type SharedConfig } from "../model/config.ts";
 import { defaultOffice } from "../model/ids.ts";
@@ -13,7 +14,6 @@ import { codecsOf } from "./codecs.ts";
 import { claimOffice } from "./claim-office.ts";
 import { connectNative } from "./native-connection.ts";
 import { refuseUnknownOptions } from "./options.ts";
-import { registeredSearchAttributes } from "./registered-search-attributes.ts";
 import { type RunningWorker, runUntilStopped } from "./running-worker.ts";
 import { bundleEntry, officeEntry } from "./workflow-bundle.ts";
 

@@ -70,12 +70,11 @@ export async function bundleEntry(
 export function findPackages(
   hook: BundleOptions["webpackConfigHook"],
 ): NonNullable<BundleOptions["webpackConfigHook"]> {
-  const [packages] = createRequire(import.meta.url)
-    .resolve("@temporalio/workflow")
-    .split(join("@temporalio", "workflow"));
+  const workflow = createRequire(import.meta.url).resolve("@temporalio/workflow");
+  const packages = workflow.slice(0, workflow.lastIndexOf(join("@temporalio", "workflow")));
   return (config) => {
     const { resolve = {} } = config;
-    const found = { ...config, resolve: { ...resolve, modules: [...(resolve.modules ?? []), packages!] } };
+    const found = { ...config, resolve: { ...resolve, modules: [...(resolve.modules ?? []), packages] } };
     return hook === undefined ? found : hook(found);
   };
 }

@@ -47,8 +47,8 @@ import { readForeignDeath } from "./read-death.ts";
  * - While a retry runs the letter cannot close, and it cannot continue as new: it would lose its child.
  */
 
-export const stateQuery = defineQuery<LetterState>("state");
-export const diedSignal = defineSignal<[Died]>("died");
+const stateQuery = defineQuery<LetterState>("state");
+const diedSignal = defineSignal<[Died]>("died");
 
 type Item =
   | { readonly kind: "command"; readonly command: Command; readonly settle: Settle }
@@ -98,17 +98,22 @@ export async function deadLetter(initial: LetterState): Promise<LetterState> {
   while (isOpen(state.status)) {
     setCurrentDetails(letterDetails(state));
     alarm.set(state.status === "parked" ? (state.retryAtMs ?? state.expiresAtMs) : null);
-    await condition(() => inbox.length > 0 || alarm.rang());
+    await condition(() => inbox.length > 0 || alarm.rang() || isTimeForANewRun());
     const item = inbox.shift();
-    if (item === undefined) await ring();
-    else await take(item);
-    const rests = state.status === "parked" && inbox.length === 0 && allHandlersFinished();
-    if (rests && workflowInfo().continueAsNewSuggested) await continueAsNew<typeof deadLetter>(state);
+    if (item !== undefined) await take(item);
+    else if (alarm.rang()) await ring();
+    else await continueAsNew<typeof deadLetter>(state);
   }
   setCurrentDetails(letterDetails(state));
   await answerTheRest();
   if (successor !== undefined) await continueAsNew<typeof deadLetter>(successor);
   return state;
+
+  /** Only at rest: a command or a handler that is under way would be lost, and so would a child. */
+  function isTimeForANewRun(): boolean {
+    const rests = state.status === "parked" && inbox.length === 0 && allHandlersFinished();
+    return rests && workflowInfo().continueAsNewSuggested;
+  }
 
   /** What a signal and an update of one name do alike. Resolves when the command has been carried out. */
   async function ask(name: CommandName, given: unknown): Promise<LetterState> {
@@ -138,7 +143,10 @@ export async function deadLetter(initial: LetterState): Promise<LetterState> {
       );
     }
     if (!verdict.valid)
-      throw ApplicationFailure.nonRetryable(`The new input is not valid for ${state.job}: ${verdict.violations.join("; ")}`, "INPUT_INVALID");
+      throw ApplicationFailure.nonRetryable(
+        `The new input is not valid for ${state.job}: ${verdict.violations.join("; ")}`,
+        "INPUT_INVALID",
+      );
   }
 
   async function take(item: Item): Promise<void> {
@@ -176,7 +184,9 @@ export async function deadLetter(initial: LetterState): Promise<LetterState> {
       case "retry":
         return command.after === undefined ? await retry(command) : await retryLater(command, command.after);
       case "expire":
-        return mayRetryOnExpiry() ? await retry(command, true) : await close("expired", signed("expired", command), requestIds);
+        return mayRetryOnExpiry()
+          ? await retry(command, true)
+          : await close("expired", signed("expired", command), requestIds);
       case "discard":
         return await close("discarded", signed("discarded", command), requestIds);
       case "amend": {
@@ -228,11 +238,16 @@ export async function deadLetter(initial: LetterState): Promise<LetterState> {
   /** Starts the job again under its own id. The id is the lock: there is never a second run beside this one. */
   async function retry(command: Command, onExpiry = false): Promise<ApplicationFailure | undefined> {
     const revision = state.revision + 1;
-    const data = { ...(onExpiry && { onExpiry }), ...("unchecked" in command && command.unchecked && { unchecked: true }) };
+    const data = {
+      ...(onExpiry && { onExpiry }),
+      ...("unchecked" in command && command.unchecked && { unchecked: true }),
+    };
     const event = signed("retry_asked", command, Object.keys(data).length > 0 ? data : undefined);
     let seed;
     try {
-      seed = unpackSeed(await office.beginRetry({ letterId: state.letterId, revision, event, ...amendmentOf(command) }));
+      seed = unpackSeed(
+        await office.beginRetry({ letterId: state.letterId, revision, event, ...amendmentOf(command) }),
+      );
     } catch (error) {
       const why = refusalOf(error);
       if (why === undefined) throw error;
@@ -293,7 +308,8 @@ export async function deadLetter(initial: LetterState): Promise<LetterState> {
     state = { ...state, kept: [] };
     for (const command of kept) {
       const why = await execute(command);
-      if (why !== undefined) await project({}, [signed("refused", command, { command: command.name, why: why.message })]);
+      if (why !== undefined)
+        await project({}, [signed("refused", command, { command: command.name, why: why.message })]);
     }
   }
 
@@ -302,7 +318,17 @@ export async function deadLetter(initial: LetterState): Promise<LetterState> {
     const revision = state.revision + 1;
     const expiresAtMs = expiryFrom(atMs, state.retentionMs);
     const { letterId, jobWorkflowId: workflowId, queue } = state;
-    const recorded = await office.recordDeath({ letterId, workflowId, queue, revision, runId, death, ownRun, expiresAtMs, atMs });
+    const recorded = await office.recordDeath({
+      letterId,
+      workflowId,
+      queue,
+      revision,
+      runId,
+      death,
+      ownRun,
+      expiresAtMs,
+      atMs,
+    });
     showDeath(recorded.death);
     state = { ...state, revision, status: "parked", expiresAtMs, deaths: recorded.deaths, lastDeath: recorded.death };
   }
@@ -346,14 +372,14 @@ export async function deadLetter(initial: LetterState): Promise<LetterState> {
       case "failed": // It has parked itself: its death comes by signal.
       case "cancelled":
       case "gone":
-        return;
     }
   }
 
   async function ring(): Promise<void> {
     if (state.retryAtMs !== null) {
       const why = await retry({ name: "retry", ...state.pendingRetry });
-      if (why !== undefined) await park([{ type: "refused", atMs: Date.now(), by: officeActor, data: { why: why.message } }]);
+      if (why !== undefined)
+        await park([{ type: "refused", atMs: Date.now(), by: officeActor, data: { why: why.message } }]);
     } else if (mayRetryOnExpiry()) {
       const why = await retry({ name: "retry", by: officeActor, reason: "its retention ended" }, true);
       if (why !== undefined) await expire();
@@ -435,8 +461,9 @@ export async function deadLetter(initial: LetterState): Promise<LetterState> {
           events.push(afterClose(item.command, state.status));
           item.settle.resolve();
         } else if (item.kind === "command") {
-          if (isDone(item.command)) item.settle.resolve();
-          else item.settle.reject(refusal(state, item.command)!);
+          const why = refusal(state, item.command);
+          if (why === undefined) item.settle.resolve();
+          else item.settle.reject(why);
         }
       }
       if (events.length > 0) {
@@ -463,7 +490,11 @@ function deathOf(cause: unknown): Death {
 }
 
 function signatureOf({ by, reason, requestId }: Command): Pick<LetterEvent, "by" | "reason" | "requestId"> {
-  return { ...(by !== undefined && { by }), ...(reason !== undefined && { reason }), ...(requestId !== undefined && { requestId }) };
+  return {
+    ...(by !== undefined && { by }),
+    ...(reason !== undefined && { reason }),
+    ...(requestId !== undefined && { requestId }),
+  };
 }
 
 function signed(type: EventType, command: Command, data?: LetterEvent["data"]): LetterEvent {
@@ -471,7 +502,10 @@ function signed(type: EventType, command: Command, data?: LetterEvent["data"]): 
 }
 
 function refusedEvent({ name, given, why }: Extract<Item, { kind: "refused" }>): LetterEvent {
-  const { by, reason, requestId } = (typeof given === "object" && given !== null ? given : {}) as Record<string, unknown>;
+  const { by, reason, requestId } = (typeof given === "object" && given !== null ? given : {}) as Record<
+    string,
+    unknown
+  >;
   const text = (value: unknown) => (typeof value === "string" ? value : undefined);
   const event = { name, by: text(by), reason: text(reason), requestId: text(requestId) } as Command;
   return signed("refused", event, { command: name, why });

@@ -103,9 +103,15 @@ test("a retry that dies again needs no second compensation", async () => {
   const rest = await atRest("again");
   const before = postgres.statements();
   await world.dlo.temporal.workflow.getHandle(letterWorkflowId("again")).signal("retry", { by: "ann" });
-  await until(async () => (await world.sql`select deaths from dlo.dead_letters where workflow_id = 'again'`)[0]!["deaths"] === 2);
+  await until(
+    async () => (await world.sql`select deaths from dlo.dead_letters where workflow_id = 'again'`)[0]!["deaths"] === 2,
+  );
   const [letter, job] = [await cost(letterWorkflowId("again")), await cost("again")];
-  figure("a letter's retry that dies again", { ...letter, events: letter.events - rest.events }, postgres.statements() - before);
+  figure(
+    "a letter's retry that dies again",
+    { ...letter, events: letter.events - rest.events },
+    postgres.statements() - before,
+  );
   expect(job).toEqual({ events: 11, workflowTasks: 2, activities: 1 });
   expect(postgres.statements() - before).toBeLessThanOrEqual(3);
 });

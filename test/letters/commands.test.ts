@@ -8,7 +8,8 @@ let office: PostOffice;
 beforeAll(async () => void (office = await openPostOffice()));
 afterAll(async () => await office?.close());
 
-const handleOf = (id: string) => office.dlo.temporal.workflow.getHandle<() => Promise<LetterState>>(letterWorkflowId(id));
+const handleOf = (id: string) =>
+  office.dlo.temporal.workflow.getHandle<() => Promise<LetterState>>(letterWorkflowId(id));
 const by = "ann";
 
 describe("retry", () => {
@@ -21,7 +22,11 @@ describe("retry", () => {
       deaths: 1,
       closeReason: null,
     });
-    expect(await office.dlo.temporal.workflow.getHandle("retry-1").result()).toEqual({ to: "bob", deaths: 1, retry: 1 });
+    expect(await office.dlo.temporal.workflow.getHandle("retry-1").result()).toEqual({
+      to: "bob",
+      deaths: 1,
+      retry: 1,
+    });
     expect(await office.events(letter.id)).toEqual(["parked", "retry_asked", "retrying", "recovered"]);
   });
 
@@ -64,7 +69,8 @@ describe("retry", () => {
 
   test("with the same request id is carried out once, by update and by signal", async () => {
     const letter = await office.dead("retry-5");
-    for (let i = 0; i < 3; i++) await office.dlo.letters.retry(letter.id, { by, requestId: "r1", waitFor: "30 seconds" });
+    for (let i = 0; i < 3; i++)
+      await office.dlo.letters.retry(letter.id, { by, requestId: "r1", waitFor: "30 seconds" });
     await handleOf("retry-5").signal("retry", { requestId: "r1" });
     await office.dlo.letters.note(letter.id, { by, text: "the signal before me has been heard" });
     expect(await office.dlo.letters.get(letter.id)).toMatchObject({ status: "parked", deaths: 2, retries: 1 });
@@ -83,7 +89,11 @@ describe("retry", () => {
 
   test("that is cancelled parks the letter without a death", async () => {
     const letter = await office.dead("retry-7");
-    office.when("retry-7", async (_, { signal }) => await new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error))));
+    office.when(
+      "retry-7",
+      async (_, { signal }) =>
+        await new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error))),
+    );
     await office.dlo.letters.retry(letter.id, { by });
     await office.dlo.temporal.workflow.getHandle("retry-7").cancel();
     await until(async () => (await office.dlo.letters.get(letter.id)).status === "parked");
@@ -105,7 +115,9 @@ describe("a new input", () => {
       expiresAt: letter.expiresAt,
     });
     office.when("amend-1", ({ to }) => to);
-    expect(await office.dlo.letters.retry(letter.id, { by, waitFor: "30 seconds" })).toMatchObject({ status: "recovered" });
+    expect(await office.dlo.letters.retry(letter.id, { by, waitFor: "30 seconds" })).toMatchObject({
+      status: "recovered",
+    });
     expect(await office.dlo.temporal.workflow.getHandle("amend-1").result()).toBe("cleo");
     const [row] = await office.sql`select original_payload_data from dlo.dead_letters where id = ${letter.id}`;
     expect((row!["original_payload_data"] as Buffer).toString("utf8")).toContain('{"to":"ann"}');
@@ -124,7 +136,11 @@ describe("a new input", () => {
     await handleOf("amend-3").signal("retry", { by: "script", input: { to: null } });
     await until(async () => (await office.events(letter.id)).includes("refused"));
     const { events } = await office.dlo.letters.story(letter.id);
-    expect(events.at(-1)).toMatchObject({ type: "refused", by: "script", data: { command: "retry", why: expect.stringContaining("to: ") } });
+    expect(events.at(-1)).toMatchObject({
+      type: "refused",
+      by: "script",
+      data: { command: "retry", why: expect.stringContaining("to: ") },
+    });
     expect(office.runs("amend-3")).toBe(1);
   });
 
@@ -171,12 +187,16 @@ describe("extend", () => {
     const before = Date.now();
     const longer = await office.dlo.letters.extend(letter.id, { by, retention: "60 days" });
     expect(longer.expiresAt!.getTime()).toBeGreaterThanOrEqual(before + 60 * 86_400_000 - 1000);
-    expect(await office.dlo.letters.extend(letter.id, { by, retention: "indefinite", reason: "evidence" })).toMatchObject({
+    expect(
+      await office.dlo.letters.extend(letter.id, { by, retention: "indefinite", reason: "evidence" }),
+    ).toMatchObject({
       status: "parked",
       expiresAt: null,
       retentionMs: null,
     });
-    await expect(office.dlo.letters.extend(letter.id, { by, retention: "2 months" as "60 days" })).rejects.toMatchObject({
+    await expect(
+      office.dlo.letters.extend(letter.id, { by, retention: "2 months" as "60 days" }),
+    ).rejects.toMatchObject({
       code: "USAGE",
       message: expect.stringContaining("60 days"),
     });
@@ -212,7 +232,11 @@ describe("while a retry runs", () => {
     await office.dlo.letters.amend(letter.id, { by, input: { to: "eve" } });
     await office.dlo.letters.extend(letter.id, { by, retention: "90 days" });
     await office.dlo.letters.note(letter.id, { by, text: "still ringing" });
-    expect(await office.dlo.letters.get(letter.id)).toMatchObject({ status: "retrying", payload: { to: "ann" }, expiresAt: null });
+    expect(await office.dlo.letters.get(letter.id)).toMatchObject({
+      status: "retrying",
+      payload: { to: "ann" },
+      expiresAt: null,
+    });
     doorbell.fail(new Error("nobody at home still"));
     await until(async () => (await office.events(letter.id)).includes("noted"));
     expect(await office.dlo.letters.get(letter.id)).toMatchObject({
@@ -220,7 +244,15 @@ describe("while a retry runs", () => {
       payload: { to: "eve" },
       retentionMs: 90 * 86_400_000,
     });
-    expect(await office.events(letter.id)).toEqual(["parked", "retry_asked", "retrying", "died_again", "amended", "extended", "noted"]);
+    expect(await office.events(letter.id)).toEqual([
+      "parked",
+      "retry_asked",
+      "retrying",
+      "died_again",
+      "amended",
+      "extended",
+      "noted",
+    ]);
   });
 
   test("that recovers, a note is still told and an amendment is refused in the story", async () => {
@@ -233,7 +265,14 @@ describe("while a retry runs", () => {
     doorbell.open("delivered");
     await until(async () => (await office.dlo.letters.get(letter.id)).status === "recovered");
     const { events } = await office.dlo.letters.story(letter.id);
-    expect(events.map(({ type }) => type)).toEqual(["parked", "retry_asked", "retrying", "recovered", "refused", "noted"]);
+    expect(events.map(({ type }) => type)).toEqual([
+      "parked",
+      "retry_asked",
+      "retrying",
+      "recovered",
+      "refused",
+      "noted",
+    ]);
     expect(await office.dlo.letters.get(letter.id)).toMatchObject({ payload: { to: "ann" } });
   });
 });
@@ -245,7 +284,10 @@ describe("retry after a while", () => {
     expect(waiting).toMatchObject({ status: "parked", expiresAt: null });
     expect(waiting.retryAt!.getTime()).toBeGreaterThan(Date.now() + 3_500_000);
     office.when("later-1", () => "delivered");
-    expect(await office.dlo.letters.retry(letter.id, { by, waitFor: "30 seconds" })).toMatchObject({ status: "recovered", retryAt: null });
+    expect(await office.dlo.letters.retry(letter.id, { by, waitFor: "30 seconds" })).toMatchObject({
+      status: "recovered",
+      retryAt: null,
+    });
   });
 
   test("runs by itself when its time has come, in the name of who asked", async () => {

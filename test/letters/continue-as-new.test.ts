@@ -17,12 +17,15 @@ test("a letter that continues as new under fire loses no command, and repeats no
   const send = async () => {
     for (let n = 0; n < notes; n += 20) {
       const burst = Array.from({ length: 20 }, (_, i) => n + i);
-      await Promise.all(burst.map((i) => handle.signal("note", { by: "load", text: `note ${i}`, requestId: `note-${i}` })));
+      await Promise.all(
+        burst.map((i) => handle.signal("note", { by: "load", text: `note ${i}`, requestId: `note-${i}` })),
+      );
       await until(async () => (await counted(letter.id)) >= n);
     }
   };
   const ask = async () => {
-    for (let n = 0; n < 30; n++) await patiently(() => office.dlo.letters.note(letter.id, { text: `asked ${n}`, requestId: `asked-${n}` }));
+    for (let n = 0; n < 30; n++)
+      await patiently(() => office.dlo.letters.note(letter.id, { text: `asked ${n}`, requestId: `asked-${n}` }));
   };
   await Promise.all([send(), ask()]);
   await until(async () => (await counted(letter.id)) === notes + 30);
@@ -49,6 +52,7 @@ async function patiently(ask: () => Promise<unknown>): Promise<void> {
 }
 
 async function counted(letterId: string): Promise<number> {
-  const [row] = await office.sql`select count(*)::int n from dlo.events where letter_id = ${letterId} and type = 'noted'`;
+  const [row] =
+    await office.sql`select count(*)::int n from dlo.events where letter_id = ${letterId} and type = 'noted'`;
   return row!["n"] as number;
 }

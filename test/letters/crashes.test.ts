@@ -81,14 +81,32 @@ test.each(["before-signal", "after-signal"])("an office that crashes %s leaves o
 
 test("what a letter does to the world happens once, though each activity runs twice", async () => {
   const { letterId } = await die("doubled");
-  expect(await world.dlo.letters.retry(letterId, { waitFor: "30 seconds" })).toMatchObject({ status: "parked", deaths: 2, retries: 1 });
+  expect(await world.dlo.letters.retry(letterId, { waitFor: "30 seconds" })).toMatchObject({
+    status: "parked",
+    deaths: 2,
+    retries: 1,
+  });
   await world.dlo.letters.amend(letterId, { input: { to: "bob" } });
   await world.dlo.letters.extend(letterId, { retention: "3 days" });
   doorbell.add("doubled");
-  expect(await world.dlo.letters.retry(letterId, { waitFor: "30 seconds" })).toMatchObject({ status: "recovered", deaths: 2, retries: 2 });
+  expect(await world.dlo.letters.retry(letterId, { waitFor: "30 seconds" })).toMatchObject({
+    status: "recovered",
+    deaths: 2,
+    retries: 2,
+  });
   const { events } = await world.dlo.letters.story(letterId);
   expect(events.map(({ type }) => type)).toEqual([
-    ...["parked", "retry_asked", "retrying", "died_again", "amended", "extended", "retry_asked", "retrying", "recovered"],
+    ...[
+      "parked",
+      "retry_asked",
+      "retrying",
+      "died_again",
+      "amended",
+      "extended",
+      "retry_asked",
+      "retrying",
+      "recovered",
+    ],
   ]);
 });
 
@@ -117,13 +135,17 @@ test("a letter that somebody terminated is begun anew by the next death, and its
   await world.dlo.temporal.workflow.getHandle(letterWorkflowId("terminated")).terminate("by mistake");
   expect(await die("terminated")).toEqual({ letterId });
   doorbell.add("terminated");
-  expect(await world.dlo.letters.retry(letterId, { waitFor: "30 seconds" })).toMatchObject({ status: "recovered", deaths: 2 });
+  expect(await world.dlo.letters.retry(letterId, { waitFor: "30 seconds" })).toMatchObject({
+    status: "recovered",
+    deaths: 2,
+  });
 });
 
 test("200 jobs that die at once are 200 letters", async () => {
   const ids = Array.from({ length: 200 }, (_, i) => `flood-${i}`);
   const letters = await Promise.all(ids.map(die));
   expect(new Set(letters.map(({ letterId }) => letterId)).size).toBe(200);
-  const [row] = await world.sql`select count(*)::int n, max(deaths) deaths from dlo.dead_letters where workflow_id like 'flood-%'`;
+  const [row] =
+    await world.sql`select count(*)::int n, max(deaths) deaths from dlo.dead_letters where workflow_id like 'flood-%'`;
   expect(row).toEqual({ n: 200, deaths: 1 });
 });

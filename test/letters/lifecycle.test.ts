@@ -39,7 +39,11 @@ test("a job that uses up its attempts is parked, retried and recovers", async ()
   const letter = await world.dlo.letters.get("pay-b");
   expect(letter).toMatchObject({ status: "parked", deaths: 1, attempts: 2, reason: "exhausted", key: "b" });
   down.delete("b");
-  const recovered = await world.dlo.letters.retry(letter.id, { by: "ann", reason: "bank is open", waitFor: "30 seconds" });
+  const recovered = await world.dlo.letters.retry(letter.id, {
+    by: "ann",
+    reason: "bank is open",
+    waitFor: "30 seconds",
+  });
   expect(recovered).toMatchObject({ status: "recovered", retries: 1 });
   const story = await world.dlo.letters.story(letter.id);
   expect(story.events.map(({ type }) => type)).toEqual(["parked", "retry_asked", "retrying", "recovered"]);

@@ -80,9 +80,16 @@ const rowOf = async (id: string) => await world.dlo.letters.get(id);
 /** Compares all that can be seen with the model. */
 async function check(model: Model, { id }: Real): Promise<void> {
   const row = await rowOf(id);
-  const seen = { status: row.status, deaths: row.deaths, retries: row.retries, input: (row.payload as { to: string }).to };
+  const seen = {
+    status: row.status,
+    deaths: row.deaths,
+    retries: row.retries,
+    input: (row.payload as { to: string }).to,
+  };
   expect(seen).toEqual({ status: model.status, deaths: model.deaths, retries: model.retries, input: model.input });
-  await until(async () => (await stateOf(id)).letterId === row.id && (await stateOf(id)).revision === (await rowOf(id)).revision);
+  await until(
+    async () => (await stateOf(id)).letterId === row.id && (await stateOf(id)).revision === (await rowOf(id)).revision,
+  );
   expect(await stateOf(id)).toMatchObject({ status: model.status, deaths: model.deaths, retries: model.retries });
   const [counts] = await world.sql`
     select (select count(*)::int from dlo.dead_letters where workflow_id = ${id}) letters,
@@ -96,7 +103,11 @@ async function check(model: Model, { id }: Real): Promise<void> {
 
 type Step = fc.AsyncCommand<Model, Real>;
 
-function step(name: string, allowed: (model: Model) => boolean, run: (model: Model, real: Real) => Promise<void>): Step {
+function step(
+  name: string,
+  allowed: (model: Model) => boolean,
+  run: (model: Model, real: Real) => Promise<void>,
+): Step {
   return {
     check: allowed,
     run: async (model, real) => {
@@ -117,17 +128,27 @@ function died(model: Model): void {
 
 const settled = async (id: string) => await until(async () => (await rowOf(id)).status !== "retrying");
 
-function retry(outcome: "recovers" | "dies" | "cancelled" | "terminated", via: "update" | "signal", input?: string): Step {
+function retry(
+  outcome: "recovers" | "dies" | "cancelled" | "terminated",
+  via: "update" | "signal",
+  input?: string,
+): Step {
   return step(`retry by ${via}${input ? ` with ${input}` : ""}: ${outcome}`, isParked, async (model, { id }) => {
     const doorbell = gate<string>();
     behaviours.set(id, outcome === "dies" ? dies : outcome === "recovers" ? succeeds : () => doorbell.opened);
     const before = model.retries;
-    const command = { by: "model", requestId: `${id}-${before}-${model.allDeaths}`, ...(input && { input: { to: input } }) };
+    const command = {
+      by: "model",
+      requestId: `${id}-${before}-${model.allDeaths}`,
+      ...(input && { input: { to: input } }),
+    };
     if (via === "update") await world.dlo.letters.retry(id, command);
     else await letterHandle(id).signal("retry", command);
     await until(async () => (await rowOf(id)).retries === before + 1);
     // Heard again, it changes nothing.
-    await letterHandle(id).signal("retry", command).catch(() => undefined);
+    await letterHandle(id)
+      .signal("retry", command)
+      .catch(() => undefined);
     if (outcome === "cancelled") await world.dlo.temporal.workflow.getHandle(id).cancel();
     if (outcome === "terminated") await world.dlo.temporal.workflow.getHandle(id).terminate();
     await settled(id);
@@ -160,15 +181,19 @@ const steps: fc.Arbitrary<Step>[] = [
   ),
   fc.constantFrom("2 days", "indefinite" as const).map((retention) =>
     step(`extend to ${retention}`, isParked, async (_, { id }) => {
-      const row = await world.dlo.letters.extend(id, { retention: retention as "2 days" });
+      const row = await world.dlo.letters.extend(id, { retention });
       expect(row.expiresAt === null).toBe(retention === "indefinite");
     }),
   ),
   fc.constant(
-    step("note", () => true, async (model, { id }) => {
-      await world.dlo.letters.note(id, { text: "seen" });
-      model.notes++;
-    }),
+    step(
+      "note",
+      () => true,
+      async (model, { id }) => {
+        await world.dlo.letters.note(id, { text: "seen" });
+        model.notes++;
+      },
+    ),
   ),
   fc.constantFrom("discard", "expire").map((name) =>
     step(name, isParked, async (model, { id }) => {
@@ -190,37 +215,54 @@ const steps: fc.Arbitrary<Step>[] = [
     }),
   ),
   fc.constantFrom("dies", "succeeds").map((outcome) =>
-    step(`the app starts it again: ${outcome}`, ({ done }) => !done, async (model, { id }) => {
-      behaviours.set(id, outcome === "dies" ? dies : succeeds);
-      const started = await world.dlo.start(deliver, { to: "app" }, { id }).catch((error: { code?: string }) => error);
-      if (["recovered", "superseded"].includes(model.status)) {
-        expect(started).toMatchObject({ code: "ALREADY_STARTED" });
-        return;
-      }
-      const run = started as Awaited<ReturnType<typeof world.dlo.start>>;
-      if (outcome === "succeeds") {
-        expect(await run.result()).toBe("app");
-        if (isClosed(model)) {
-          model.done = true;
+    step(
+      `the app starts it again: ${outcome}`,
+      ({ done }) => !done,
+      async (model, { id }) => {
+        behaviours.set(id, outcome === "dies" ? dies : succeeds);
+        const started = await world.dlo
+          .start(deliver, { to: "app" }, { id })
+          .catch((error: { code?: string }) => error);
+        if (["recovered", "superseded"].includes(model.status)) {
+          expect(started).toMatchObject({ code: "ALREADY_STARTED" });
           return;
         }
-        await world.dlo.letters.retry(id, {});
-        await until(async () => (await rowOf(id)).status === "superseded");
-        model.status = "superseded";
-        return;
-      }
-      await expect(run.result()).rejects.toMatchObject({ code: "JOB_DIED" });
-      model.input = "app";
-      if (isParked(model)) {
-        died(model);
-        await until(async () => (await stateOf(id)).deaths === model.deaths);
-      } else Object.assign(model, { status: "parked", deaths: 1, retries: 0, letters: model.letters + 1, allDeaths: model.allDeaths + 1 });
-    }),
+        const run = started as Awaited<ReturnType<typeof world.dlo.start>>;
+        if (outcome === "succeeds") {
+          expect(await run.result()).toBe("app");
+          if (isClosed(model)) {
+            model.done = true;
+            return;
+          }
+          await world.dlo.letters.retry(id, {});
+          await until(async () => (await rowOf(id)).status === "superseded");
+          model.status = "superseded";
+          return;
+        }
+        await expect(run.result()).rejects.toMatchObject({ code: "JOB_DIED" });
+        model.input = "app";
+        if (isParked(model)) {
+          died(model);
+          await until(async () => (await stateOf(id)).deaths === model.deaths);
+        } else
+          Object.assign(model, {
+            status: "parked",
+            deaths: 1,
+            retries: 0,
+            letters: model.letters + 1,
+            allDeaths: model.allDeaths + 1,
+          });
+      },
+    ),
   ),
   fc.constantFrom("crashBefore" as const, "crashAfter" as const, "twice" as const).map((fault) =>
-    step(`chaos: ${fault}`, () => true, async () => {
-      chaos[fault] = fault === "twice" ? !chaos.twice : true;
-    }),
+    step(
+      `chaos: ${fault}`,
+      () => true,
+      async () => {
+        chaos[fault] = fault === "twice" ? !chaos.twice : true;
+      },
+    ),
   ),
   fc.constant(
     step("the letter's workflow is terminated, and begun anew by a death", isParked, async (model, { id }) => {
@@ -236,21 +278,41 @@ const steps: fc.Arbitrary<Step>[] = [
 
 let histories = 0;
 
-test("any history of commands, deaths, crashes and expiries is told alike by workflow, row and model", { timeout: 300_000 }, async () => {
-  const restart: Step = step("the office restarts", () => true, async () => {
-    await stopOffice();
-    await startOffice();
-  });
-  await fc.assert(
-    fc.asyncProperty(fc.commands([...steps, ...steps, fc.constant(restart)], { size: "+1", maxCommands: 14 }), async (commands) => {
-      const id = `model-${++histories}`;
-      Object.assign(chaos, { crashBefore: false, crashAfter: false, twice: false });
-      behaviours.set(id, dies);
-      const run = await world.dlo.start(deliver, { to: "ann" }, { id });
-      await expect(run.result()).rejects.toMatchObject({ code: "JOB_DIED" });
-      const model: Model = { status: "parked", deaths: 1, retries: 0, input: "ann", letters: 1, allDeaths: 1, notes: 0, done: false };
-      await fc.asyncModelRun(() => ({ model, real: { id } }), commands);
-    }),
-    { numRuns: Number(process.env["DLO_MODEL_RUNS"] ?? 20), endOnFailure: true },
-  );
-});
+test(
+  "any history of commands, deaths, crashes and expiries is told alike by workflow, row and model",
+  { timeout: 300_000 },
+  async () => {
+    const restart: Step = step(
+      "the office restarts",
+      () => true,
+      async () => {
+        await stopOffice();
+        await startOffice();
+      },
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.commands([...steps, ...steps, fc.constant(restart)], { size: "+1", maxCommands: 14 }),
+        async (commands) => {
+          const id = `model-${++histories}`;
+          Object.assign(chaos, { crashBefore: false, crashAfter: false, twice: false });
+          behaviours.set(id, dies);
+          const run = await world.dlo.start(deliver, { to: "ann" }, { id });
+          await expect(run.result()).rejects.toMatchObject({ code: "JOB_DIED" });
+          const model: Model = {
+            status: "parked",
+            deaths: 1,
+            retries: 0,
+            input: "ann",
+            letters: 1,
+            allDeaths: 1,
+            notes: 0,
+            done: false,
+          };
+          await fc.asyncModelRun(() => ({ model, real: { id } }), commands);
+        },
+      ),
+      { numRuns: Number(process.env["DLO_MODEL_RUNS"] ?? 20), endOnFailure: true },
+    );
+  },
+);

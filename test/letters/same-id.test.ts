@@ -43,7 +43,9 @@ test("the app's own run dies too: one death more, and the next retry runs", asyn
   await expect(run.result()).rejects.toMatchObject({ code: "JOB_DIED", details: { letterId: letter.id } });
   await until(async () => (await office.dlo.letters.get(letter.id)).deaths === 2);
   office.when("app-3", ({ to }) => `delivered to ${to}`);
-  expect(await office.dlo.letters.retry(letter.id, { by: "ann", waitFor: "30 seconds" })).toMatchObject({ status: "recovered" });
+  expect(await office.dlo.letters.retry(letter.id, { by: "ann", waitFor: "30 seconds" })).toMatchObject({
+    status: "recovered",
+  });
   // The newest run's input is the one that is run again.
   expect(await office.dlo.temporal.workflow.getHandle("app-3").result()).toBe("delivered to bob");
 });
@@ -53,7 +55,9 @@ test("while a retry runs the app cannot start the id", async () => {
   const doorbell = gate<string>();
   office.when("app-4", () => doorbell.opened);
   await office.dlo.letters.retry(letter.id, { by: "ann" });
-  await expect(office.dlo.start(deliver, { to: "bob" }, { id: "app-4" })).rejects.toMatchObject({ code: "ALREADY_STARTED" });
+  await expect(office.dlo.start(deliver, { to: "bob" }, { id: "app-4" })).rejects.toMatchObject({
+    code: "ALREADY_STARTED",
+  });
   doorbell.open("delivered");
   await until(async () => (await office.dlo.letters.get(letter.id)).status === "recovered");
 });
@@ -68,7 +72,9 @@ test("a retry that somebody terminates is a death, lost", async () => {
   expect(await office.dlo.letters.get(letter.id)).toMatchObject({ status: "parked", reason: "lost", category: "lost" });
   doorbell.open("too late");
   office.when("kill-1", () => "delivered");
-  expect(await office.dlo.letters.retry(letter.id, { by: "ann", waitFor: "30 seconds" })).toMatchObject({ status: "recovered" });
+  expect(await office.dlo.letters.retry(letter.id, { by: "ann", waitFor: "30 seconds" })).toMatchObject({
+    status: "recovered",
+  });
 });
 
 test("the app takes the id from a running retry: the letter follows the app's run", async () => {
@@ -91,7 +97,7 @@ test("the app takes the id from a running retry: the letter follows the app's ru
 
 test("40 races of the app's start against a retry end with one run at a time and a closed letter", async () => {
   const ids = Array.from({ length: 40 }, (_, i) => `race-${i}`);
-  let running = new Map<string, number>();
+  const running = new Map<string, number>();
   let most = 0;
   const letters = await Promise.all(ids.map((id) => office.dead(id)));
   for (const id of ids)
@@ -107,16 +113,24 @@ test("40 races of the app's start against a retry end with one run at a time and
     letters.flatMap((letter, i) => [
       office.dlo.letters.retry(letter.id, { by: "ann" }),
       office.dlo.temporal.workflow
-        .start("deliver", { workflowId: ids[i]!, taskQueue: "jobs", args: [{ to: "bob" }], workflowIdReusePolicy: "ALLOW_DUPLICATE_FAILED_ONLY" })
+        .start("deliver", {
+          workflowId: ids[i]!,
+          taskQueue: "jobs",
+          args: [{ to: "bob" }],
+          workflowIdReusePolicy: "ALLOW_DUPLICATE_FAILED_ONLY",
+        })
         .catch(() => undefined),
     ]),
   );
   await until(async () => {
-    const [row] = await office.sql`select count(*)::int n from dlo.dead_letters where workflow_id like 'race-%' and status in ('recovered', 'superseded')`;
+    const [row] =
+      await office.sql`select count(*)::int n from dlo.dead_letters where workflow_id like 'race-%' and status in ('recovered', 'superseded')`;
     return row!["n"] === 40;
   });
   expect(most).toBe(1);
   for (const id of ids) expect(office.runs(id)).toBe(2);
   for (const id of ids)
-    expect((await office.dlo.temporal.workflow.getHandle(letterWorkflowId(id)).describe()).status.name).toBe("COMPLETED");
+    expect((await office.dlo.temporal.workflow.getHandle(letterWorkflowId(id)).describe()).status.name).toBe(
+      "COMPLETED",
+    );
 });

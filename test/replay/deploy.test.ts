@@ -45,28 +45,37 @@ beforeAll(async () => {
 });
 afterAll(async () => await world?.close());
 
-test("1,000 letters parked under one build are answered, and recover, under the next", { timeout: 240_000 }, async () => {
-  const letters = 1000;
-  const old = await world.office({ worker: build("1") });
-  await makeCurrent("1");
-  const ids = Array.from({ length: letters }, (_, i) => `deploy-${i}`);
-  await inBatches(ids, 100, async (id) => {
-    const run = await world.dlo.start(deliver, { to: "ann" }, { id });
-    await run.result().catch(() => undefined);
-  });
-  expect(await counted("parked")).toBe(letters);
-  await old.stop();
+test(
+  "1,000 letters parked under one build are answered, and recover, under the next",
+  { timeout: 240_000 },
+  async () => {
+    const letters = 1000;
+    const old = await world.office({ worker: build("1") });
+    await makeCurrent("1");
+    const ids = Array.from({ length: letters }, (_, i) => `deploy-${i}`);
+    await inBatches(ids, 100, async (id) => {
+      const run = await world.dlo.start(deliver, { to: "ann" }, { id });
+      await run.result().catch(() => undefined);
+    });
+    expect(await counted("parked")).toBe(letters);
+    await old.stop();
 
-  await world.office({ worker: build("2") });
-  await makeCurrent("2");
-  mended = true;
-  await inBatches(ids, 100, async (id) => await world.dlo.temporal.workflow.getHandle(letterWorkflowId(id)).signal("retry", { by: "ann" }));
-  await until(async () => (await counted("recovered")) === letters);
-  const [odd] = await world.sql`select count(*)::int n from dlo.dead_letters where deaths <> 1 or retries <> 1`;
-  expect(odd!["n"]).toBe(0);
-  const { versioningInfo } = (await world.dlo.temporal.workflow.getHandle(letterWorkflowId("deploy-0")).describe()).raw.workflowExecutionInfo!;
-  expect(versioningInfo?.deploymentVersion?.buildId).toBe("2");
-});
+    await world.office({ worker: build("2") });
+    await makeCurrent("2");
+    mended = true;
+    await inBatches(
+      ids,
+      100,
+      async (id) => await world.dlo.temporal.workflow.getHandle(letterWorkflowId(id)).signal("retry", { by: "ann" }),
+    );
+    await until(async () => (await counted("recovered")) === letters);
+    const [odd] = await world.sql`select count(*)::int n from dlo.dead_letters where deaths <> 1 or retries <> 1`;
+    expect(odd!["n"]).toBe(0);
+    const { versioningInfo } = (await world.dlo.temporal.workflow.getHandle(letterWorkflowId("deploy-0")).describe())
+      .raw.workflowExecutionInfo!;
+    expect(versioningInfo?.deploymentVersion?.buildId).toBe("2");
+  },
+);
 
 async function counted(status: string): Promise<number> {
   const [row] = await world.sql`select count(*)::int n from dlo.dead_letters where status = ${status}`;

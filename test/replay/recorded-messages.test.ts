@@ -52,14 +52,20 @@ test.each(["job-dies", "job-with-memo-dies"].flatMap(recorded))("a death as %s h
     .map((event) => event.activityTaskScheduledEventAttributes)
     .find((scheduled) => scheduled?.activityType?.name === "parkDeadLetter")?.input?.payloads?.[0];
   const { letterId } = await park(file, defaultPayloadConverter.fromPayload<ParkRequest>(request!));
-  expect(await office.dlo.letters.get(letterId)).toMatchObject({ status: "parked", reason: "exhausted", errorMessage: "nobody at home: ann" });
+  expect(await office.dlo.letters.get(letterId)).toMatchObject({
+    status: "parked",
+    reason: "exhausted",
+    errorMessage: "nobody at home: ann",
+  });
   const { deaths } = await office.dlo.letters.story(letterId);
   expect(deaths[0]!.attemptRows).toMatchObject([{ n: 1, state: "failed", errorType: "Error" }]);
 });
 
 test.each(recorded("letter-of-two-app-deaths"))("a letter hears of a death as %s has it", async (file) => {
   const letter = await office.dead(file);
-  const signals = eventsOf(file).flatMap((event) => event.workflowExecutionSignaledEventAttributes?.input?.payloads ?? []);
+  const signals = eventsOf(file).flatMap(
+    (event) => event.workflowExecutionSignaledEventAttributes?.input?.payloads ?? [],
+  );
   const [, second] = signals.map((payload) => defaultPayloadConverter.fromPayload<Died>(payload));
   const handle = office.dlo.temporal.workflow.getHandle(letterWorkflowId(file));
   await handle.signal("died", { ...second!, letterId: letter.id });

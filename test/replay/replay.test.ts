@@ -29,13 +29,19 @@ test("every scenario is recorded", () => {
 test.each(files)("%s replays", async (file) => {
   const history = recorded(file);
   const started = history.events?.[0]?.workflowExecutionStartedEventAttributes;
-  await Worker.runReplayHistory({ workflowBundle: started?.workflowType?.name === deliver.name ? jobs : offices }, history, started?.workflowId!);
+  const workflowBundle = started?.workflowType?.name === deliver.name ? jobs : offices;
+  await expect(
+    Worker.runReplayHistory({ workflowBundle }, history, started?.workflowId ?? ""),
+  ).resolves.toBeUndefined();
 });
 
 test("a changed order of commands is found", async () => {
   const history = recorded(files.find((file) => file.startsWith("job-dies"))!);
   const changed = await bundleEntry(
-    jobEntry({ contracts: [{ ...resolveContract(deliver.contract, jobDefaults({})), deadLetter: false }], versioned: false }),
+    jobEntry({
+      contracts: [{ ...resolveContract(deliver.contract, jobDefaults({})), deadLetter: false }],
+      versioned: false,
+    }),
   );
   await expect(Worker.runReplayHistory({ workflowBundle: changed }, history)).rejects.toThrow(/[Nn]ondetermin/);
 });

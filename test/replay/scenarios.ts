@@ -29,7 +29,11 @@ export const scenarios: readonly Scenario[] = [
   {
     name: "job-with-memo-dies",
     async play(office) {
-      const run = await office.dlo.start(deliver, { to: "ann" }, { id: "job-with-memo", headers: { tenant: "a" }, key: "k" });
+      const run = await office.dlo.start(
+        deliver,
+        { to: "ann" },
+        { id: "job-with-memo", headers: { tenant: "a" }, key: "k" },
+      );
       await run.result().catch(() => undefined);
       return { workflowId: "job-with-memo" };
     },
@@ -130,7 +134,11 @@ export const scenarios: readonly Scenario[] = [
     async play(office) {
       const id = "letter-cancelled";
       await office.dead(id);
-      office.when(id, (_, { signal }) => new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("stop")))));
+      office.when(
+        id,
+        (_, { signal }) =>
+          new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("stop")))),
+      );
       await office.dlo.letters.retry(id);
       await office.dlo.temporal.workflow.getHandle(id).cancel();
       await until(async () => (await office.dlo.letters.get(id)).status === "parked");
@@ -148,6 +156,18 @@ export const scenarios: readonly Scenario[] = [
       await office.dead("letter-twice");
       await until(async () => (await office.dlo.letters.get("letter-twice")).revision > 0);
       return { workflowId: letterWorkflowId("letter-twice") };
+    },
+  },
+  {
+    name: "letter-continues-as-new",
+    async play(office) {
+      const letter = await office.dead("letter-continued");
+      const handle = office.dlo.temporal.workflow.getHandle(letterWorkflowId("letter-continued"));
+      const { runId } = await handle.describe();
+      // The tests' server suggests a new run at 200 events.
+      for (let n = 0; n < 60; n++) await office.dlo.letters.note(letter.id, { text: `note ${n}` });
+      await until(async () => (await handle.describe()).runId !== runId);
+      return { workflowId: handle.workflowId, runId };
     },
   },
   {

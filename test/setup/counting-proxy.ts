@@ -16,7 +16,10 @@ export async function openCountingProxy(databaseUrl: string): Promise<CountingPr
   const server = createServer((client) => {
     const upstream = createConnection({ host: target.hostname, port: Number(target.port) });
     for (const socket of [client, upstream]) sockets.add(socket.on("error", () => client.destroy()));
-    client.on("data", countStatements(() => count++));
+    client.on(
+      "data",
+      countStatements(() => count++),
+    );
     client.pipe(upstream).pipe(client);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

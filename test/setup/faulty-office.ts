@@ -10,15 +10,16 @@ import type { World } from "./world.ts";
 
 /** What a test does to an activity: it may fail before the real one, after it, or let it pass. */
 export type Faults = {
-  readonly [Name in keyof LetterActivities]?: (
-    real: LetterActivities[Name],
-  ) => LetterActivities[Name];
+  readonly [Name in keyof LetterActivities]?: (real: LetterActivities[Name]) => LetterActivities[Name];
 };
 
 /** An office whose activities crash where a test says. `beforeSignal` is called between a death's row and the word to its letter. */
 export async function openFaultyOffice(
   world: World,
-  faults: Faults & { readonly beforeSignal?: (jobWorkflowId: string) => void; readonly afterSignal?: (jobWorkflowId: string) => void },
+  faults: Faults & {
+    readonly beforeSignal?: (jobWorkflowId: string) => void;
+    readonly afterSignal?: (jobWorkflowId: string) => void;
+  },
 ): Promise<() => Promise<void>> {
   const connection = await NativeConnection.connect({ address: world.address });
   const database = openDatabase(world.databaseUrl);

@@ -7,7 +7,13 @@ import { inject } from "vitest";
 import type { SharedStack } from "./stack.ts";
 import { connect, type ConnectOptions, type Dlo } from "../../client/index.ts";
 import { searchAttributeNames } from "../../model/search-attributes.ts";
-import { type RunningWorker, runOffice, type RunOfficeOptions, runWorker, type RunWorkerOptions } from "../../worker/index.ts";
+import {
+  type RunningWorker,
+  runOffice,
+  type RunOfficeOptions,
+  runWorker,
+  type RunWorkerOptions,
+} from "../../worker/index.ts";
 
 // Jobs die here by design, and each death is a warning of the SDK's.
 Runtime.install({ logger: new DefaultLogger("ERROR") });
@@ -90,7 +96,10 @@ async function createNamespace(address: string, namespace: string): Promise<void
       await connection.operatorService.addSearchAttributes({
         namespace,
         searchAttributes: Object.fromEntries(
-          searchAttributeNames.map((name) => [name, proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD]),
+          searchAttributeNames.map((name) => [
+            name,
+            proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+          ]),
         ),
       });
       return true;

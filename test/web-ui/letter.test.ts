@@ -31,10 +31,21 @@ test("a letter's page shows what died, why, when it expires, and the commands th
   const { runId } = await office.dlo.temporal.workflow.getHandle(workflowId).describe();
   await page.goto(`${shown(workflowId, runId)}/user-metadata`);
   // Static details, and the current ones that the office answers with, come in frames of their own.
-  const frames = async () => (await Promise.all(page.frames().map(async (frame) => await frame.locator("body").innerText()))).join("\n");
+  const frames = async () =>
+    (await Promise.all(page.frames().map(async (frame) => await frame.locator("body").innerText()))).join("\n");
   await until(async () => (await frames()).split("its attempts are used up").length === 3);
   const text = await frames();
-  for (const words of ["deadLetter", "Died", "once", "(needs a person)", "Queue", "default", "retention 30 days", `dlo retry ${letter.id}`, "temporal workflow signal"])
+  for (const words of [
+    "deadLetter",
+    "Died",
+    "once",
+    "(needs a person)",
+    "Queue",
+    "default",
+    "retention 30 days",
+    `dlo retry ${letter.id}`,
+    "temporal workflow signal",
+  ])
     expect(text).toContain(words);
   // The picture in the README: DLO_PICTURES=docs npx vitest run test/web-ui
   const pictures = process.env["DLO_PICTURES"];
@@ -44,8 +55,12 @@ test("a letter's page shows what died, why, when it expires, and the commands th
 test("a job's page has the job's name as its type, and the list finds letters by their search attributes", async () => {
   const letter = await office.dead("order-1018", { to: "Bob" });
   await page.goto(`${shown("order-1018", letter.runId)}/timeline`);
-  await page.getByText("deliver", { exact: true }).first().waitFor();
+  const type = page.getByText("deliver", { exact: true }).first();
+  await type.waitFor();
+  expect(await type.isVisible()).toBe(true);
   const query = `DloStatus = "parked" AND DloJob = "deliver" AND WorkflowId = "${letterWorkflowId("order-1018")}"`;
   await page.goto(`${office.ui}/namespaces/${office.namespace}/workflows?query=${encodeURIComponent(query)}`);
-  await page.getByRole("link", { name: letterWorkflowId("order-1018") }).first().waitFor();
+  const found = page.getByRole("link", { name: letterWorkflowId("order-1018") }).first();
+  await found.waitFor();
+  expect(await found.getAttribute("href")).toContain(encodeURIComponent(letterWorkflowId("order-1018")));
 });
