@@ -97,7 +97,8 @@ export function attemptOf({ job, handler }: HandledJob, settings: AttemptSetting
       return settings.ownConverter ? result : sendableResult(result);
     } catch (thrown) {
       const { ledger, failure } = endOf(thrown, beat.report(), mine, settings.classifier);
-      beat.stop(ledger);
+      // Where no attempt comes after it, the failure alone tells: a beat would be a call to Temporal for nobody.
+      beat.stop(isLast(failure) ? undefined : ledger);
       throw failure;
     } finally {
       beat.stop();
@@ -171,6 +172,15 @@ function endOf(
     ...causeOf(error.causes),
   });
   return { failure, ledger };
+}
+
+/** Whether it is sure that Temporal will not try again. */
+function isLast(failure: Error): boolean {
+  const { attempt, retryPolicy } = activityInfo();
+  const { maximumAttempts = 0, nonRetryableErrorTypes = [] } = retryPolicy ?? {};
+  if (maximumAttempts > 0 && attempt >= maximumAttempts) return true;
+  if (!(failure instanceof ApplicationFailure)) return false;
+  return failure.nonRetryable === true || nonRetryableErrorTypes.includes(failure.type ?? "");
 }
 
 function nextRetryDelayOf(thrown: unknown): ApplicationFailure["nextRetryDelay"] {
