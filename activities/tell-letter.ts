@@ -23,7 +23,7 @@ export async function tellLetter(
     signalArgs: [died],
     staticSummary: letterSummary(letter),
     // The current details need an office that answers; these are legible while none does.
-    staticDetails: letterDetails(letter),
+    staticDetails: letterDetails(letter, needs.client.options.namespace),
     typedSearchAttributes: attributesOf(letter, row.key).filter(({ key }) =>
       needs.searchAttributes.includes(key.name as SearchAttribute),
     ),

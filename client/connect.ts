@@ -53,7 +53,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Dlo> {
     if (target.database === undefined) throw databaseUnset();
     return (opened ??= openDatabase(target.database.url)).db;
   };
-  const attributesKnown = once(() => hasJobAttributes(temporal));
+  const attributesKnown = onceTrue(() => hasJobAttributes(temporal));
   const start: Dlo["start"] = async (job, input, startOptions) =>
     await startJob(temporal, job, input, startOptions, attributesKnown);
   const close = async () => {
@@ -78,7 +78,8 @@ async function hasJobAttributes(temporal: Client): Promise<boolean> {
   return registered.includes(searchAttributes.job) && registered.includes(searchAttributes.key);
 }
 
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => (made ??= make());
+/** Asks until the answer is yes, then no more: a set-up may come after the process that asks. */
+function onceTrue(ask: () => Promise<boolean>): () => Promise<boolean> {
+  let yes = false;
+  return async () => (yes ||= await ask());
 }

@@ -51,7 +51,7 @@ export type WaitOptions = {
  *   `PAYLOAD_OMITTED`, `USAGE`; `WAIT_TIMEOUT` where no office answers
  */
 export type Letters = {
-  /** A page, newest failure first. */
+  /** A page, newest failure first; of the client's own namespace, unless the filter names another. */
   list(filter?: LetterFilter, page?: PageOptions): Promise<LetterPage>;
   get(id: string): Promise<LetterRow>;
   /** All that happened to a letter: its deaths with their attempts, and its events, in order. */
@@ -92,7 +92,7 @@ export function lettersOf({ temporal, database }: Needs): Letters {
     return await getLetter(database(), letter.id);
   };
   return {
-    list: async (filter = {}, page = {}) => await listPage(database(), filter, page),
+    list: async (filter = {}, page = {}) => await listPage(database(), { namespace, ...filter }, page),
     get: async (id) => await getLetter(database(), id, { namespace }),
     story: async (id) => await letterStory(database(), (await getLetter(database(), id, { namespace })).id),
     async retry(id, { waitFor = 0, ...given } = {}) {

@@ -6,19 +6,21 @@ import { isOpen } from "./status.ts";
 
 /**
  * A letter in Markdown, for Temporal Web UI: what died, why, how often, when it expires, and the commands that act on it.
+ *
+ * @param namespace of Temporal, which the commands name unless it is `default`
  */
-export function letterDetails(letter: LetterState): string {
+export function letterDetails(letter: LetterState, namespace: string): string {
   const { lastDeath: death } = letter;
   const lines = [
-    `**${letter.job}** \`${letter.jobWorkflowId}\` — ${headline(letter)}`,
+    `**${letter.job}** ${code(letter.jobWorkflowId)} — ${headline(letter)}`,
     "",
     `- **Died** ${timesOf(letter.deaths)}, last at ${at(death.atMs)}: ${reasonInWords[death.reason]}`,
-    `- **Error** \`${death.errorType}\`: ${oneLine(death.errorMessage)}`,
+    `- **Error** ${code(`${death.errorType}: ${oneLine(death.errorMessage)}`)}`,
     `- **Category** ${death.category}${needsPerson(death.category) ? " (needs a person)" : " (transient)"}`,
     `- **Queue** ${letter.queue}`,
     `- **Retries** ${letter.retries}${letter.retryRunId === undefined ? "" : `, last run \`${letter.retryRunId}\``}`,
     ...(isOpen(letter.status) ? [`- **Expires** ${expiry(letter)}`] : []),
-    ...(isOpen(letter.status) ? ["", "Commands:", "", "```", ...commands(letter), "```"] : []),
+    ...(isOpen(letter.status) ? ["", "Commands:", "", "```", ...commands(letter, namespace), "```"] : []),
   ];
   return lines.join("\n");
 }
@@ -66,17 +68,30 @@ function expiry(letter: LetterState): string {
   return at(letter.expiresAtMs) + retention + then;
 }
 
-function commands(letter: LetterState): string[] {
-  const id = letterWorkflowId(letter.jobWorkflowId);
-  const signal = (name: string, input: string) =>
-    `temporal workflow signal --workflow-id '${id}' --name ${name} --input '${input}'`;
+function commands(letter: LetterState, namespace: string): string[] {
+  const workflow = `--workflow-id ${quoted(letterWorkflowId(letter.jobWorkflowId))}`;
+  const where = namespace === "default" ? workflow : `--namespace ${quoted(namespace)} ${workflow}`;
+  const signal = (name: string, input: string) => `temporal workflow signal ${where} --name ${name} --input '${input}'`;
+  const show = `dlo show ${letter.letterId}`;
+  // While a retry runs only what waits for its outcome is taken.
+  if (letter.status === "retrying") return [show, signal("note", '{"text":"…","by":"you"}')];
   return [
-    `dlo show ${letter.letterId}`,
+    show,
     `dlo retry ${letter.letterId}`,
     signal("retry", '{"by":"you","reason":"…"}'),
     signal("extend", '{"retention":"60 days","by":"you"}'),
     signal("discard", '{"by":"you","reason":"…"}'),
   ];
+}
+
+/** For a shell: an id is its caller's to choose. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** As Markdown code, in which nothing is a link or a picture. */
+function code(text: string): string {
+  return `\`${text.replaceAll("`", "'")}\``;
 }
 
 function timesOf(deaths: number): string {

@@ -174,8 +174,9 @@ function endOf(
   return { failure, ledger };
 }
 
-/** Whether it is sure that Temporal will not try again. */
+/** Whether it is sure that Temporal will not try again. A paused or reset activity is, however many attempts it has left. */
 function isLast(failure: Error): boolean {
+  if (failure instanceof ApplicationFailure && failure.type === interruptedType) return false;
   const { attempt, retryPolicy } = activityInfo();
   const { maximumAttempts = 0, nonRetryableErrorTypes = [] } = retryPolicy ?? {};
   if (maximumAttempts > 0 && attempt >= maximumAttempts) return true;

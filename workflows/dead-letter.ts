@@ -96,7 +96,7 @@ export async function deadLetter(initial: LetterState): Promise<LetterState> {
   }
   if (state.following !== undefined) follow(state.following);
   while (isOpen(state.status)) {
-    setCurrentDetails(letterDetails(state));
+    setCurrentDetails(letterDetails(state, workflowInfo().namespace));
     alarm.set(state.status === "parked" ? (state.retryAtMs ?? state.expiresAtMs) : null);
     await condition(() => inbox.length > 0 || alarm.rang() || isTimeForANewRun());
     const item = inbox.shift();
@@ -104,7 +104,7 @@ export async function deadLetter(initial: LetterState): Promise<LetterState> {
     else if (alarm.rang()) await ring();
     else await continueAsNew<typeof deadLetter>(state);
   }
-  setCurrentDetails(letterDetails(state));
+  setCurrentDetails(letterDetails(state, workflowInfo().namespace));
   await answerTheRest();
   if (successor !== undefined) await continueAsNew<typeof deadLetter>(successor);
   return state;

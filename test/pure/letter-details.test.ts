@@ -32,11 +32,11 @@ const parked: LetterState = {
 };
 
 test("the details of a parked letter say what died, why, when it expires, and what can be done", () => {
-  expect(letterDetails(parked)).toMatchInlineSnapshot(`
+  expect(letterDetails(parked, "default")).toMatchInlineSnapshot(`
     "**import-movie** \`import-movie/1946\` — parked
 
     - **Died** once, last at 2026-05-31 12:00:00 UTC: the error is not to be retried
-    - **Error** \`BadMovie\`: release date lies in the future: 2046
+    - **Error** \`BadMovie: release date lies in the future: 2046\`
     - **Category** data (needs a person)
     - **Queue** default
     - **Retries** 0
@@ -55,35 +55,33 @@ test("the details of a parked letter say what died, why, when it expires, and wh
 });
 
 test("the details of a letter that is being retried, that is held, and that is closed", () => {
-  expect(letterDetails({ ...parked, status: "retrying", retries: 1, retryRunId: "r-1", expiresAtMs: null }))
+  expect(letterDetails({ ...parked, status: "retrying", retries: 1, retryRunId: "r-1", expiresAtMs: null }, "default"))
     .toMatchInlineSnapshot(`
-    "**import-movie** \`import-movie/1946\` — a retry is running
+      "**import-movie** \`import-movie/1946\` — a retry is running
 
-    - **Died** once, last at 2026-05-31 12:00:00 UTC: the error is not to be retried
-    - **Error** \`BadMovie\`: release date lies in the future: 2046
-    - **Category** data (needs a person)
-    - **Queue** default
-    - **Retries** 1, last run \`r-1\`
-    - **Expires** the clock stands still while a retry runs
+      - **Died** once, last at 2026-05-31 12:00:00 UTC: the error is not to be retried
+      - **Error** \`BadMovie: release date lies in the future: 2046\`
+      - **Category** data (needs a person)
+      - **Queue** default
+      - **Retries** 1, last run \`r-1\`
+      - **Expires** the clock stands still while a retry runs
 
-    Commands:
+      Commands:
 
-    \`\`\`
-    dlo show 0197a3c0-0000-7000-8000-000000000001
-    dlo retry 0197a3c0-0000-7000-8000-000000000001
-    temporal workflow signal --workflow-id 'dead-letter/import-movie/1946' --name retry --input '{"by":"you","reason":"…"}'
-    temporal workflow signal --workflow-id 'dead-letter/import-movie/1946' --name extend --input '{"retention":"60 days","by":"you"}'
-    temporal workflow signal --workflow-id 'dead-letter/import-movie/1946' --name discard --input '{"by":"you","reason":"…"}'
-    \`\`\`"
-  `);
-  expect(letterDetails({ ...parked, retentionMs: "indefinite", expiresAtMs: null })).toContain(
+      \`\`\`
+      dlo show 0197a3c0-0000-7000-8000-000000000001
+      temporal workflow signal --workflow-id 'dead-letter/import-movie/1946' --name note --input '{"text":"…","by":"you"}'
+      \`\`\`"
+    `);
+  expect(letterDetails({ ...parked, retentionMs: "indefinite", expiresAtMs: null }, "default")).toContain(
     "never: it is held until somebody acts",
   );
-  expect(letterDetails({ ...parked, status: "recovered", deaths: 2, expiresAtMs: null })).toMatchInlineSnapshot(`
+  expect(letterDetails({ ...parked, status: "recovered", deaths: 2, expiresAtMs: null }, "default"))
+    .toMatchInlineSnapshot(`
     "**import-movie** \`import-movie/1946\` — recovered
 
     - **Died** 2 times, last at 2026-05-31 12:00:00 UTC: the error is not to be retried
-    - **Error** \`BadMovie\`: release date lies in the future: 2046
+    - **Error** \`BadMovie: release date lies in the future: 2046\`
     - **Category** data (needs a person)
     - **Queue** default
     - **Retries** 0"
@@ -98,6 +96,6 @@ test("the summary is one line", () => {
 
 test("an error's message of several lines stays on its line", () => {
   const lastDeath = { ...parked.lastDeath, errorMessage: "```\n# Recovered\n**all is well** [click](http://evil)" };
-  const lines = letterDetails({ ...parked, lastDeath }).split("\n");
+  const lines = letterDetails({ ...parked, lastDeath }, "default").split("\n");
   expect(lines.filter((line) => line.startsWith("#"))).toEqual([]);
 });
