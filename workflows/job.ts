@@ -122,11 +122,14 @@ function endOfRun(type: string, job: string, death: Death, details: unknown[], l
   const cause = ApplicationFailure.create({ type: error.type, message: error.message, nonRetryable: true });
   cause.stack = error.stack ?? "";
   const where = letterId === undefined ? "" : `; dead letter ${letterId}`;
-  return ApplicationFailure.create({
+  const failure = ApplicationFailure.create({
     type,
     message: `${job} died (${death.reason}) of ${error.type}: ${error.message.slice(0, 500)}${where}`,
     nonRetryable: true,
     details,
     cause,
   });
+  // The cause has the handler's; where this one is made says nothing.
+  failure.stack = "";
+  return failure;
 }

@@ -1,12 +1,14 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
 import proto from "@temporalio/proto";
 import { openPostOffice } from "../setup/post-office.ts";
 import { openSharedStack } from "../setup/stack.ts";
+import { readRows } from "./released-rows.ts";
 import { scenarios } from "./scenarios.ts";
 
-// As protobuf: the SDK's JSON needs all of its packages to share one copy of protobufjs, which npm does not promise.
-// Records a history of every scenario for the release that package.json names: npm run record-histories.
-// What a release has recorded is never recorded again: parked letters of that release still have to replay.
+// Records a history of every scenario, and the rows that they left, for the release that package.json names:
+// npm run record-histories. What a release has recorded is never recorded again, since its letters and its rows are out
+// there. As protobuf: the SDK's JSON needs all of its packages to share one copy of protobufjs, which npm does not promise.
 
 const { version } = JSON.parse(await readFile("package.json", "utf8")) as { version: string };
 const folder = "test/histories";
@@ -18,10 +20,28 @@ try {
     const { workflowId, runId } = await play(office);
     const history = await office.dlo.temporal.workflow.getHandle(workflowId, runId).fetchHistory();
     const file = `${folder}/${name}-${version}.binpb`;
-    await writeFile(file, proto.temporal.api.history.v1.History.encode(history).finish());
+    const { History } = proto.temporal.api.history.v1;
+    await writeFile(file, History.encode(neutral(History.fromObject(history))).finish());
     console.log(file);
   }
+  const rows = `${folder}/rows-${version}.json`;
+  await writeFile(rows, `${JSON.stringify(neutral(await readRows(office.sql)), undefined, 1)}\n`);
+  console.log(rows);
   await office.close();
 } finally {
   await close();
+}
+
+/** Without where it was recorded: stack traces name folders, and identities hosts. */
+function neutral<T>(value: T): T {
+  if (typeof value === "string") return withoutPlace(value) as T;
+  if (value instanceof Uint8Array)
+    return Buffer.from(withoutPlace(Buffer.from(value).toString("latin1")), "latin1") as T;
+  if (typeof value !== "object" || value === null) return value;
+  for (const [key, inner] of Object.entries(value)) (value as Record<string, unknown>)[key] = neutral(inner);
+  return value;
+}
+
+function withoutPlace(text: string): string {
+  return text.replaceAll(process.cwd(), "/app").replaceAll(tmpdir(), "/temp").replaceAll(`@${hostname()}`, "@host");
 }
