@@ -19,13 +19,13 @@ export async function followRun(client: Client, { workflowId, exceptRunId }: Fol
     if (found === undefined) return { runId: "", excepted: false, outcome: "gone" };
     if (found.runId === exceptRunId)
       return { runId: found.runId, excepted: true, outcome: outcomes[found.status] ?? "failed" };
-    if (found.status !== "RUNNING")
-      return { runId: found.runId, excepted: false, outcome: outcomes[found.status] ?? "failed" };
+    const ended = outcomes[found.status];
+    if (ended !== undefined) return { runId: found.runId, excepted: false, outcome: ended };
     await listen(client, workflowId, found.runId, cancellationSignal);
     const now = await latestRun(client, workflowId);
     if (now === undefined) return { runId: found.runId, excepted: false, outcome: "gone" };
-    if (now.status !== "RUNNING")
-      return { runId: now.runId, excepted: false, outcome: outcomes[now.status] ?? "failed" };
+    const endedNow = outcomes[now.status];
+    if (endedNow !== undefined) return { runId: now.runId, excepted: false, outcome: endedNow };
     throw ApplicationFailure.create({
       message: `Run ${now.runId} of ${workflowId} is still running`,
       type: "StillRunning",
@@ -37,6 +37,7 @@ export async function followRun(client: Client, { workflowId, exceptRunId }: Fol
   }
 }
 
+/** How a run can end. Any other status is one of a run that goes on: it may be paused. */
 const outcomes: Readonly<Record<string, FollowedRun["outcome"]>> = {
   COMPLETED: "completed",
   FAILED: "failed",

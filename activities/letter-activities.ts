@@ -8,6 +8,7 @@ import { expiryFrom } from "../model/letter-state.ts";
 import { errorCodeOf } from "../model/office-error.ts";
 import type { KeepingDefaults } from "../model/resolve-contract.ts";
 import { packSeed } from "../model/run-seed.ts";
+import { isOpen } from "../model/status.ts";
 import type { SearchAttribute } from "../model/search-attributes.ts";
 import { beginRetry } from "../schema/begin-retry.ts";
 import type { Db } from "../schema/database.ts";
@@ -82,6 +83,12 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
         throw ApplicationFailure.nonRetryable(
           `Dead letter ${letterId} has no row in this database`,
           "LETTER_NOT_FOUND",
+        );
+      if (!isOpen(begun.status))
+        // A late repeat of a death can begin a letter again after it was closed: its job must not run once more.
+        throw ApplicationFailure.nonRetryable(
+          `Dead letter ${letterId} is closed (${begun.status}) and takes no more commands`,
+          "LETTER_CLOSED",
         );
       const data = amended.encoded ?? begun.payloadData;
       if (data === null)

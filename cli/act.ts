@@ -18,6 +18,9 @@ export type Done = {
 
 export type ActFlags = TargetFlags & SignatureFlags & { readonly output: Output; readonly config?: string };
 
+/** For many letters: `Retrying 1 of 3 …`, and at the end `2 retried, 1 of them did not recover, 1 not.` */
+export type Words = { readonly doing: string; readonly done: string; readonly failed?: string };
+
 export type Act = (dlo: Dlo, id: string, signature: ReturnType<typeof signatureOf>) => Promise<Done>;
 
 /**
@@ -26,12 +29,7 @@ export type Act = (dlo: Dlo, id: string, signature: ReturnType<typeof signatureO
  *
  * Sets the exit code to 1 where any was not done.
  */
-export async function act(
-  given: readonly string[],
-  flags: ActFlags,
-  does: { doing: string; done: string },
-  command: Act,
-): Promise<void> {
+export async function act(given: readonly string[], flags: ActFlags, does: Words, command: Act): Promise<void> {
   const ids = await readIds(given);
   if (ids.length > 1 && flags.requestId !== undefined)
     throw usage("--request-id names one request, so it takes one letter");
@@ -52,19 +50,18 @@ function report({ letter, said, failed }: Done, output: Output): void {
 async function actOnMany(
   ids: readonly string[],
   { output }: ActFlags,
-  { doing, done }: { doing: string; done: string },
+  { doing, done, failed: failedWord = "failed" }: Words,
   command: (id: string) => Promise<Done>,
 ): Promise<void> {
   const letters: LetterRow[] = [];
-  let tried = 0;
   let failed = 0;
+  let refused = 0;
   try {
     for (const [i, id] of ids.entries()) {
       showProgress(`${doing} ${i + 1} of ${ids.length} …`);
       try {
         const outcome = await command(id);
         clearProgress();
-        tried++;
         letters.push(outcome.letter);
         if (outcome.failed) failed++;
         if (output === "jsonl") printJson(output, outcome.letter);
@@ -72,8 +69,7 @@ async function actOnMany(
       } catch (error) {
         clearProgress();
         if (concernsAll(error)) throw error;
-        tried++;
-        failed++;
+        refused++;
         // Most messages name the letter themselves.
         const names = error instanceof Error && error.message.includes(id);
         sayError(error, names ? undefined : id);
@@ -82,19 +78,23 @@ async function actOnMany(
   } finally {
     clearProgress();
     if (output === "json") printJson(output, letters);
-    notice(countText(done, { done: tried - failed, failed, notTried: ids.length - tried }));
+    const notTried = ids.length - letters.length - refused;
+    notice(
+      countText([
+        [letters.length, done],
+        [failed, `of them ${failedWord}`],
+        [refused, "not"],
+        [notTried, "not tried"],
+      ]),
+    );
   }
-  if (failed > 0) process.exitCode = 1;
+  if (failed + refused > 0) process.exitCode = 1;
 }
 
-function countText(
-  verb: string,
-  { done, failed, notTried }: { done: number; failed: number; notTried: number },
-): string {
-  const parts = [`${done} ${verb}`];
-  if (failed > 0) parts.push(`${failed} not`);
-  if (notTried > 0) parts.push(`${notTried} not tried`);
-  return `${parts.join(", ")}.`;
+/** The first count is said even where it is 0. */
+function countText(counts: readonly (readonly [count: number, what: string])[]): string {
+  const said = counts.filter(([count], i) => count > 0 || i === 0);
+  return `${said.map(([count, what]) => `${count} ${what}`).join(", ")}.`;
 }
 
 function concernsAll(error: unknown): boolean {

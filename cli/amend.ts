@@ -5,6 +5,7 @@ import { configFlag } from "./config-flag.ts";
 import { newInput } from "./new-input.ts";
 import { announceTarget } from "./open-client.ts";
 import { outputFlag } from "./output-flag.ts";
+import { ownCommand } from "./own-command.ts";
 import { shortId } from "./short-ids.ts";
 import { withSignature } from "./signature-flags.ts";
 import { withTarget } from "./target-flags.ts";
@@ -42,7 +43,7 @@ Examples:
       const said =
         letter.status === "retrying"
           ? `Taken: the new input holds from the next retry on, if this one fails.`
-          : `Amended ${letter.job} ${letter.workflowId}; the original stays beside it. To run it: dlo retry ${shortId(letter.id)}`;
+          : `Amended ${letter.job} ${letter.workflowId}; the original stays beside it. To run it: ${ownCommand} retry ${shortId(letter.id)}`;
       return { letter, said };
     });
   });

@@ -4,6 +4,7 @@ import { cut, harmless, oneLine } from "./cut.ts";
 import type { DevStack } from "./dev-stack.ts";
 import { eventInWords } from "./event-line.ts";
 import type { Shown } from "./live-view.ts";
+import { ownCommand } from "./own-command.ts";
 import { paint } from "./paint.ts";
 import { shortId } from "./short-ids.ts";
 
@@ -48,7 +49,7 @@ function block({ stack, configFrom, jobs }: DevFacts, letters: string): string[]
     ["Postgres", shownDatabase(stack.databaseUrl)],
     ["Jobs", working],
     ["Letters", letters],
-    ["Try", "dlo list · dlo show <id> · dlo retry <id> · dlo doctor     Ctrl-C stops"],
+    ["Try", `${ownCommand} list · show <id> · retry <id> · doctor     Ctrl-C stops`],
   ];
   return [
     "",
@@ -85,5 +86,5 @@ function newsLine({ at, type, job, workflowId, letterId, errorType, errorMessage
     : type === "recovered" || type === "superseded"
       ? paint("green", what)
       : what;
-  return `${at.toTimeString().slice(0, 8)}  ${painted} ${harmless(oneLine(id))}${detail}  ${paint("dim", `dlo show ${shortId(letterId)}`)}`;
+  return `${at.toTimeString().slice(0, 8)}  ${painted} ${harmless(oneLine(id))}${detail}  ${paint("dim", `${ownCommand} show ${shortId(letterId)}`)}`;
 }

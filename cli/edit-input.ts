@@ -88,7 +88,10 @@ async function readEdited(file: string): Promise<{ value: unknown } | { problem:
 }
 
 async function runEditor(file: string): Promise<void> {
-  const editor = process.env["VISUAL"] || process.env["EDITOR"] || "vi";
+  const chosen = process.env["VISUAL"] || process.env["EDITOR"];
+  if (!chosen && !canAsk())
+    throw usage("--edit opens an editor, and there is no terminal here. To give the new input without one: --input");
+  const editor = chosen || "vi";
   // As git does: the variable may hold arguments ("code --wait"), so the shell reads it.
   const child = spawn(`${editor} "${file}"`, { shell: true, stdio: "inherit" });
   const [code] = (await once(child, "exit")) as [number | null];

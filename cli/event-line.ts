@@ -7,6 +7,8 @@ type Event = LetterStory["events"][number];
 
 /** One line of a letter's story: when, what, who and why. */
 export function eventLine({ at, type, by, reason, data }: Event): string {
+  // Who asked for a retry, and why, stands in the line that it was asked for.
+  if (type === "retrying") return `${absoluteTime(at)}  ${eventInWords(type)} (${relativeTime(at)})`;
   const who = by === null ? "" : ` by ${oneLine(by)}`;
   const why = reason === null ? "" : `: ${cut(oneLine(reason), 300)}`;
   return `${absoluteTime(at)}  ${eventInWords(type)}${who}${dataText(type, data)}${why} (${relativeTime(at)})`;

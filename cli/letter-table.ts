@@ -11,7 +11,7 @@ import { table } from "./table.ts";
 
 /**
  * @param columns the terminal's width: errors are cut to it, and where they would have no room at all, the columns that can
- *   be done without are left out. Absent: errors are shown at some length
+ *   be done without are left out, and then what letters are about is cut, too. Absent: errors are shown at some length
  */
 export function letterTable(letters: readonly LetterRow[], columns: number | undefined): string {
   const short = shortIds(letters.map(({ id }) => id));
@@ -31,8 +31,11 @@ export function letterTable(letters: readonly LetterRow[], columns: number | und
   const room = () =>
     columns === undefined
       ? longestError
-      : columns - gap - shown.reduce((sum, column) => sum + (column === "error" ? 0 : widthOf(column)), 0);
+      : columns - shown.reduce((sum, column) => sum + (column === "error" ? 0 : widthOf(column)), 0);
   for (const column of dispensable) if (room() < shortestError) shown = shown.filter((one) => one !== column);
+  const missing = Math.max(0, shortestError - room());
+  const aboutLength = Math.max(shortestAbout, widthOf("about") - gap - missing);
+  for (const cell of cells) cell.about = cut(cell.about, aboutLength);
   const errorLength = Math.max(room(), shortestError);
   return table(
     shown.map((column) => heads[column]),
@@ -84,6 +87,7 @@ const dispensable: readonly Column[] = ["deaths", "expires", "job"];
 
 const gap = 2;
 const shortestError = 20;
+const shortestAbout = 12;
 const longestError = 120;
 
 /** The job's name has a column of its own. */

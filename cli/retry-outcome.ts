@@ -1,6 +1,7 @@
 import type { Dlo, LetterRow } from "../client/index.ts";
 import type { Done } from "./act.ts";
 import { cut, oneLine } from "./cut.ts";
+import { ownCommand } from "./own-command.ts";
 import { shortId } from "./short-ids.ts";
 
 /** Waits until a letter's retry has ended, with a spinner on a terminal. Ctrl-C ends the waiting, not the retry. */
@@ -31,7 +32,7 @@ async function outcome(dlo: Dlo, letter: LetterRow): Promise<Done> {
     case "retrying":
       return {
         letter,
-        said: `${await parkedAgain(dlo, letter, who)}\n  To see all of it: dlo show ${shortId(letter.id)}`,
+        said: `${await parkedAgain(dlo, letter, who)}\n  To see all of it: ${ownCommand} show ${shortId(letter.id)}`,
         failed: true,
       };
     case "expired":

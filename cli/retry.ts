@@ -7,6 +7,7 @@ import { configFlag } from "./config-flag.ts";
 import { newInput } from "./new-input.ts";
 import { announceTarget } from "./open-client.ts";
 import { outputFlag } from "./output-flag.ts";
+import { ownCommand } from "./own-command.ts";
 import { durationArgument } from "./read-duration.ts";
 import { awaitOutcome } from "./retry-outcome.ts";
 import { shortId } from "./short-ids.ts";
@@ -54,16 +55,18 @@ Examples:
     };
     // Without either flag commander leaves it undefined; --no-wait makes it false.
     const wait = options.wait ?? process.stdout.isTTY;
-    await act(ids, options, { doing: "Retrying", done: "retried" }, async (dlo, id, signature) => {
+    await act(ids, options, retryWords, async (dlo, id, signature) => {
       const letter = await dlo.letters.retry(id, { ...retry, ...signature });
       return wait && letter.retryAt === null ? await awaitOutcome(dlo, letter) : started(letter);
     });
   });
 }
 
+const retryWords = { doing: "Retrying", done: "retried", failed: "did not recover" };
+
 function started(letter: LetterRow): Done {
   const who = `${letter.job} ${letter.workflowId}`;
-  const look = `dlo show ${shortId(letter.id)}`;
+  const look = `${ownCommand} show ${shortId(letter.id)}`;
   if (letter.retryAt !== null) return { letter, said: `${who} will run again at ${letter.retryAt.toISOString()}.` };
   if (letter.status === "retrying") return { letter, said: `${who} runs again. To see what comes of it: ${look}` };
   // A quick job may have ended by now.

@@ -1,6 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { configFlag } from "./config-flag.ts";
 import { notice, outputFlag, print, printJson } from "./output-flag.ts";
+import { ownCommand } from "./own-command.ts";
 import { keyValue } from "./read-headers.ts";
 import { withTemporal } from "./target-flags.ts";
 
@@ -37,7 +38,7 @@ Examples:
     else if ("result" in started) print(JSON.stringify(started.result, null, 2) ?? "It succeeded, without a result.");
     else {
       print(`Started ${name}: workflow ${started.workflowId}, run ${started.runId}`);
-      notice("If it dies: dlo list");
+      notice(`If it dies: ${ownCommand} list`);
     }
   });
 }

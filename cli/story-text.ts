@@ -6,6 +6,7 @@ import { cut, harmless, oneLine } from "./cut.ts";
 import { deathText, errorText } from "./death-text.ts";
 import { eventLine } from "./event-line.ts";
 import { paintCategory, paintStatus } from "./letter-table.ts";
+import { ownCommand } from "./own-command.ts";
 import { paint } from "./paint.ts";
 import type { ReadStory, ShownInput } from "./read-story.ts";
 import { bothTimes } from "./relative-time.ts";
@@ -133,16 +134,17 @@ function headersOf({ headers }: LetterRow): object {
   return typeof headers === "object" && headers !== null ? headers : {};
 }
 
-function nextCommands({ id, status }: LetterRow): string[] {
+function nextCommands({ id, status, category }: LetterRow): string[] {
   const short = shortId(id);
-  if (!isOpen(status)) return [`  dlo note ${short} "…"`];
-  if (status === "retrying") return [`  dlo show ${short}`, `  dlo note ${short} "…"`];
-  return [
-    `  dlo retry ${short}`,
-    `  dlo retry ${short} --edit`,
-    `  dlo extend ${short} "60 days"`,
-    `  dlo discard ${short} --reason "…"`,
-  ];
+  const retries = [`retry ${short}`, `retry ${short} --edit`];
+  // Wrong data stays wrong: as it is, it would die again.
+  if (category === "data") retries.reverse();
+  const commands = !isOpen(status)
+    ? [`note ${short} "…"`]
+    : status === "retrying"
+      ? [`show ${short}`, `note ${short} "…"`]
+      : [...retries, `extend ${short} "60 days"`, `discard ${short} --reason "…"`];
+  return commands.map((command) => `  ${ownCommand} ${command}`);
 }
 
 function indent(text: string): string {

@@ -1,4 +1,4 @@
-import type { Command, CommandName } from "./command.ts";
+import type { Command, CommandName, Signature } from "./command.ts";
 import { commandFields, signatureFields } from "./command.ts";
 import { parseRetention } from "./contract.ts";
 import { parseDuration } from "./duration.ts";
@@ -17,6 +17,10 @@ export function readCommand(name: CommandName, given: unknown): Command {
   for (const key of signatureFields)
     if (fields[key] !== undefined && typeof fields[key] !== "string")
       throw usage(name, `${key} must be a text, got ${JSON.stringify(fields[key])}`);
+  // A letter carries these in its state, request ids by the hundred, and one answer must hold them all.
+  for (const [key, longest] of Object.entries(longestTexts))
+    if (typeof fields[key] === "string" && fields[key].length > longest)
+      throw usage(name, `${key} has ${fields[key].length} characters, and at most ${longest} are possible`);
   if (fields["unchecked"] !== undefined && typeof fields["unchecked"] !== "boolean")
     throw usage(name, "unchecked must be true or false");
   const command = { name, ...fields } as Command;
@@ -39,6 +43,8 @@ export function readCommand(name: CommandName, given: unknown): Command {
   }
   return command;
 }
+
+const longestTexts = { by: 1000, reason: 10_000, requestId: 255 } as const satisfies Record<keyof Signature, number>;
 
 function asObject(name: CommandName, given: unknown): Record<string, unknown> {
   if (typeof given !== "object" || Array.isArray(given))

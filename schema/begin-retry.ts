@@ -1,4 +1,4 @@
-import { and, eq, isNull, lt } from "drizzle-orm";
+import { and, eq, isNotNull, isNull, lt } from "drizzle-orm";
 import type { BeginRetry } from "../model/letter-activities.ts";
 import { appendEvents } from "./append-events.ts";
 import type { Db } from "./database.ts";
@@ -24,15 +24,17 @@ export type RetryMaterial = Pick<typeof deadLetters.$inferSelect, keyof typeof r
 
 /**
  * Records that a retry was asked for, with its amendment, and hands out what the new run needs; in one statement. A repeat
- * writes nothing and hands out the same. Undefined: there is no such letter.
+ * writes nothing and hands out the same, and so does a letter that has no input to run with. Undefined: there is no such letter.
  */
 export async function beginRetry(db: Db, ask: AskedRetry): Promise<RetryMaterial | undefined> {
+  // The letter takes a retry without input for refused, and its next projection for newer than the row.
+  const hasInput = ask.amendment === undefined ? isNotNull(payloadData) : undefined;
   return await translatingErrors(db, async () => {
     const letter = db.$with("letter").as(
       db
         .update(deadLetters)
         .set({ revision: ask.revision, ...amendedColumns(ask.amendment) })
-        .where(and(eq(id, ask.letterId), lt(revision, ask.revision), isNull(deadLetters.closedAt)))
+        .where(and(eq(id, ask.letterId), lt(revision, ask.revision), isNull(deadLetters.closedAt), hasInput))
         .returning(retryColumns),
     );
     const [written] = await db

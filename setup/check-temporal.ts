@@ -20,7 +20,7 @@ export async function checkTemporal(
   try {
     client = await connectClient(temporal);
   } catch (error) {
-    return [wrong("Temporal", messageOf(error), "Start it, or correct --address; for a local one: dlo dev")];
+    return [wrong("Temporal", messageOf(error), "Start it, or correct --address")];
   }
   try {
     const { serverVersion } = await client.workflowService.getSystemInfo({});

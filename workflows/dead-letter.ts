@@ -1,6 +1,7 @@
 import {
   allHandlersFinished,
   ApplicationFailure,
+  CancellationScope,
   CancelledFailure,
   ChildWorkflowFailure,
   condition,
@@ -55,7 +56,9 @@ type Item =
   | { readonly kind: "refused"; readonly name: CommandName; readonly given: unknown; readonly why: string }
   | { readonly kind: "died"; readonly died: Died }
   | { readonly kind: "retryEnded"; readonly outcome: Outcome }
-  | { readonly kind: "followed"; readonly run: FollowedRun };
+  | { readonly kind: "followed"; readonly following: Following; readonly run: FollowedRun };
+
+type Following = NonNullable<LetterState["following"]>;
 
 type Settle = { readonly resolve: () => void; readonly reject: (why: ApplicationFailure) => void };
 
@@ -63,14 +66,25 @@ type Outcome = { readonly runId: string; readonly failure?: unknown };
 
 /** Parks one dead job until a command, its retention, or its own recovery closes it. */
 export async function deadLetter(initial: LetterState): Promise<LetterState> {
+  // Deaf to cancellation: its row would stay open for ever. Whoever cancels all runs with a job's `DloJob` meets its letters.
+  return await CancellationScope.nonCancellable(() => untilClosed(initial));
+}
+
+async function untilClosed(initial: LetterState): Promise<LetterState> {
+  waitForNewerOffice("a letter", initial.version);
   let state = initial;
   const inbox: Item[] = [];
   const alarm = createAlarm();
   /** The next letter of the same job id, where one was begun while this one was closing. */
   let successor: LetterState | undefined;
 
-  setHandler(stateQuery, () => state);
-  setHandler(diedSignal, (died) => void inbox.push({ kind: "died", died }));
+  setHandler(stateQuery, () => answer(state));
+  setHandler(diedSignal, (died) => {
+    // Anybody can send a signal.
+    if (typeof died?.version !== "number") return;
+    waitForNewerOffice("a death", died.version);
+    inbox.push({ kind: "died", died });
+  });
   for (const name of commandNames) {
     setHandler(defineUpdate<LetterState, [unknown]>(name), (given) => ask(name, given), {
       validator: (given) => {
@@ -93,7 +107,7 @@ export async function deadLetter(initial: LetterState): Promise<LetterState> {
     // Begun anew, since somebody terminated the letter while its retry ran: that run is no child of this one.
     await park([]);
     state = { ...state, following: {} };
-  }
+  } else if (isBegunAnew() && state.retryAtMs === null) await park([]);
   if (state.following !== undefined) follow(state.following);
   while (isOpen(state.status)) {
     setCurrentDetails(letterDetails(state, workflowInfo().namespace));
@@ -106,8 +120,24 @@ export async function deadLetter(initial: LetterState): Promise<LetterState> {
   }
   setCurrentDetails(letterDetails(state, workflowInfo().namespace));
   await answerTheRest();
-  if (successor !== undefined) await continueAsNew<typeof deadLetter>(successor);
+  if (successor !== undefined) await beginNext(successor);
   return state;
+
+  /** Somebody terminated the letter and a death began it again: the clock that its row still had is not that death's. */
+  function isBegunAnew(): boolean {
+    return state.deaths > 1 && workflowInfo().continuedFromExecutionRunId === undefined;
+  }
+
+  /** Goes on as another letter of the same job id. */
+  async function beginNext(letter: LetterState): Promise<never> {
+    // A new run inherits the search attributes of this one.
+    show(searchAttributes.job, letter.job, state.job);
+    show(searchAttributes.queue, letter.queue, state.queue);
+    show(searchAttributes.status, letter.status);
+    show(searchAttributes.category, letter.lastDeath.category, state.lastDeath.category);
+    show(searchAttributes.errorType, letter.lastDeath.errorType, state.lastDeath.errorType);
+    return await continueAsNew<typeof deadLetter>(letter);
+  }
 
   /** Only at rest: a command or a handler that is under way would be lost, and so would a child. */
   function isTimeForANewRun(): boolean {
@@ -118,10 +148,11 @@ export async function deadLetter(initial: LetterState): Promise<LetterState> {
   /** What a signal and an update of one name do alike. Resolves when the command has been carried out. */
   async function ask(name: CommandName, given: unknown): Promise<LetterState> {
     const command = readOrFail(name, given);
-    if (isDone(command)) return state;
-    await checkInput(command);
+    if (isDone(command)) return answer(state);
+    // Handlers run outside the workflow's own scope.
+    await CancellationScope.nonCancellable(() => checkInput(command));
     await new Promise<void>((resolve, reject) => inbox.push({ kind: "command", command, settle: { resolve, reject } }));
-    return state;
+    return answer(state);
   }
 
   function isDone({ requestId }: Command): boolean {
@@ -160,7 +191,8 @@ export async function deadLetter(initial: LetterState): Promise<LetterState> {
       case "retryEnded":
         return await endRetry(item.outcome);
       case "followed":
-        return await endFollowing(item.run);
+        // Of two that wait only the last one speaks for the letter.
+        if (item.following === state.following) await endFollowing(item.run);
     }
   }
 
@@ -276,6 +308,9 @@ export async function deadLetter(initial: LetterState): Promise<LetterState> {
       if (state.following === undefined) follow({});
       return undefined;
     }
+    // The id was free: whatever run the letter waited for has ended.
+    const { following: __, ...alone } = state;
+    state = alone;
     const runId = child.firstExecutionRunId;
     child.result().then(
       () => inbox.push({ kind: "retryEnded", outcome: { runId } }),
@@ -329,28 +364,33 @@ export async function deadLetter(initial: LetterState): Promise<LetterState> {
       expiresAtMs,
       atMs,
     });
+    state = { ...state, revision, status: "parked", expiresAtMs };
+    // A run that had parked itself may be known, and not the latest: with fewer deaths than its row the letter never closed.
+    if (recorded.deaths < state.deaths) return;
     showDeath(recorded.death);
-    state = { ...state, revision, status: "parked", expiresAtMs, deaths: recorded.deaths, lastDeath: recorded.death };
+    state = { ...state, deaths: recorded.deaths, lastDeath: recorded.death };
   }
 
   async function hearDeath({ letterId, deaths, death, letter }: Died): Promise<void> {
     if (letterId !== state.letterId) {
       successor = letter;
       // The row of this letter is gone or closed without it: only the new one has work left.
-      if (isOpen(state.status)) await continueAsNew<typeof deadLetter>(letter);
+      if (isOpen(state.status)) await beginNext(letter);
       return;
     }
     if (deaths <= state.deaths) return;
     showDeath(death);
-    state = { ...state, deaths, lastDeath: death };
+    show(searchAttributes.job, letter.job, state.job);
+    // The newest run's input is the one that is run again, and so is its door.
+    state = { ...state, deaths, lastDeath: death, job: letter.job, taskQueue: letter.taskQueue };
     if (state.status === "parked" && state.retryAtMs === null) await park([]);
   }
 
   /** Waits for the newest run of the id, which the letter did not start. */
-  function follow(following: NonNullable<LetterState["following"]>): void {
+  function follow(following: Following): void {
     state = { ...state, following };
     office.followRun({ workflowId: state.jobWorkflowId, ...following }).then(
-      (run) => inbox.push({ kind: "followed", run }),
+      (run) => inbox.push({ kind: "followed", following, run }),
       (error: unknown) => {
         if (!isCancellation(error)) throw error;
       },
@@ -457,8 +497,9 @@ export async function deadLetter(initial: LetterState): Promise<LetterState> {
       for (const item of inbox.splice(0)) {
         if (item.kind === "died") await hearDeath(item.died);
         else if (item.kind === "refused") events.push(refusedEvent(item));
-        else if (item.kind === "command" && item.command.name === "note") {
+        else if (item.kind === "command" && item.command.name === "note" && !isDone(item.command)) {
           events.push(afterClose(item.command, state.status));
+          state = { ...state, requestIds: rememberRequest(state, item.command.requestId) };
           item.settle.resolve();
         } else if (item.kind === "command") {
           const why = refusal(state, item.command);
@@ -470,7 +511,8 @@ export async function deadLetter(initial: LetterState): Promise<LetterState> {
         state = { ...state, revision: state.revision + 1 };
         await office.project({ letterId: state.letterId, revision: state.revision, events });
       }
-      await condition(allHandlersFinished);
+      // A handler whose input was still being checked has yet to put its command here.
+      await condition(() => inbox.length > 0 || allHandlersFinished());
       if (inbox.length === 0) return;
     }
   }
@@ -485,8 +527,21 @@ function readOrFail(name: CommandName, given: unknown): Command {
 }
 
 function deathOf(cause: unknown): Death {
-  if (cause instanceof ApplicationFailure && cause.type === diedType) return cause.details?.[0] as Death;
-  return readForeignDeath(cause);
+  const told = cause instanceof ApplicationFailure && cause.type === diedType ? cause.details?.[0] : undefined;
+  if (typeof told !== "object" || told === null) return readForeignDeath(cause);
+  waitForNewerOffice("the death of a retry", (told as Death).version);
+  return told as Death;
+}
+
+/** Throws a plain error, which fails the task and not the letter: it waits for an office that knows the version. */
+function waitForNewerOffice(what: string, version: number): void {
+  if (version > 1)
+    throw new Error(`This office is older than what sent ${what}: it knows version 1, not ${version}. Upgrade it`);
+}
+
+/** What a letter says of itself. The inputs and texts that wait for a retry's outcome may be more than an answer can hold. */
+function answer(state: LetterState): LetterState {
+  return { ...state, kept: state.kept.map(({ name, by, requestId }) => ({ name, by, requestId }) as Command) };
 }
 
 function signatureOf({ by, reason, requestId }: Command): Pick<LetterEvent, "by" | "reason" | "requestId"> {

@@ -16,8 +16,16 @@ export function refusal(state: LetterState, command: Command): ApplicationFailur
       `A retry of dead letter ${state.letterId} is running (run ${state.retryRunId}). Wait for its outcome, or cancel that run`,
       "LETTER_BUSY",
     );
+  if (state.status === "retrying" && state.kept.length >= longestQueue)
+    return ApplicationFailure.nonRetryable(
+      `${longestQueue} commands wait already for the outcome of the retry of dead letter ${state.letterId}. Wait for it, or cancel run ${state.retryRunId}`,
+      "LETTER_BUSY",
+    );
   return undefined;
 }
+
+/** What waits is in the letter's memory alone, and cannot be handed on to a new run of it. */
+const longestQueue = 100;
 
 /** The failure for a command that cannot be read: in a workflow a plain error would retry the task for ever. */
 export function usageFailure(error: unknown): ApplicationFailure {

@@ -167,7 +167,7 @@ function recordOf(cause: unknown): ErrorRecord {
   if (!(cause instanceof Error)) return { type: typeof cause, message: String(cause).slice(0, 4096), causes: [] };
   const failure = cause as TemporalFailure & { type?: string | null };
   return {
-    type: failure.type ?? failure.name,
+    type: (failure.type ?? failure.name).slice(0, 200),
     message: failure.message.slice(0, 4096),
     ...(failure.stack === undefined ? {} : { stack: failure.stack.slice(0, 8192) }),
     causes: [],

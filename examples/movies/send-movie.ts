@@ -10,9 +10,7 @@ export class BadRecord extends Error {
   readonly violations: readonly Violation[];
 
   constructor(violations: readonly Violation[]) {
-    super(
-      `The catalogue refuses this record: ${violations.map(({ field, problem }) => `${field} ${problem}`).join("; ")}`,
-    );
+    super(violations.map(({ field, problem }) => `${field} ${problem}`).join("; "));
     this.violations = violations;
   }
 }

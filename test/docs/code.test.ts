@@ -24,7 +24,7 @@ test("every TypeScript block of the documents compiles", async () => {
       project,
       JSON.stringify({
         extends: join(root, "tsconfig.json"),
-        include: opened.map(({ folder }) => join(folder, "**/*.ts")),
+        include: opened.flatMap(({ folder }) => [join(folder, "**/*.ts"), join(folder, "**/*.mts")]),
         exclude: [],
       }),
     );
@@ -45,7 +45,7 @@ test("the README's first job dies, is retried, and recovers", async () => {
   await world.office();
   try {
     const env = { ...bareEnvironment(), ...environmentOf(world) };
-    const ended = await execa(process.execPath, ["--import", "tsx", join(folder, "first-job.ts")], {
+    const ended = await execa(process.execPath, ["--import", "tsx", join(folder, "first-job.mts")], {
       cwd: root,
       env,
       extendEnv: false,

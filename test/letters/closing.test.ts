@@ -124,9 +124,70 @@ test("large inputs that wait for a retry's outcome stay out of the letter's answ
   for (const to of ["a", "b", "c"])
     await world.dlo.letters.amend(letter.id, { by, input: { to: to.repeat(1_200_000) }, unchecked: true });
   await world.dlo.letters.note(letter.id, { by, text: "still there" });
-  expect(await handleOf("large-1").query<LetterState>("state")).toMatchObject({ status: "retrying" });
+  const { kept } = await handleOf("large-1").query<LetterState>("state");
+  expect(kept.map(({ name }) => name)).toEqual(["amend", "amend", "amend", "note"]);
   home.open("fetched");
   await until(async () => (await world.dlo.letters.get(letter.id)).status === "recovered");
+});
+
+test("a hundred commands wait for a retry's outcome, and no more", async () => {
+  const letter = await dead("many-1");
+  const home = gate<string>();
+  behaviours.set("many-1", () => home.opened);
+  await world.dlo.letters.retry(letter.id, { by });
+  const texts = Array.from({ length: 100 }, (_, n) => `note ${n}`);
+  for (const text of texts) await handleOf("many-1").signal("note", { text });
+  await expect(world.dlo.letters.note(letter.id, { text: "one more" })).rejects.toMatchObject({ code: "LETTER_BUSY" });
+  home.open("fetched");
+  expect(await handleOf("many-1").result()).toMatchObject({ status: "recovered" });
+  const { events } = await world.dlo.letters.story(letter.id);
+  expect(events.flatMap(({ type, data }) => (type === "noted" ? [data?.["text"]] : []))).toEqual(texts);
+});
+
+test("a letter that somebody cancels, maybe with all runs of its job, goes on and takes commands", async () => {
+  const letter = await dead("cancelled-1");
+  await handleOf("cancelled-1").cancel();
+  await until(async () =>
+    (await handleOf("cancelled-1").fetchHistory()).events!.some(
+      (event) => event.workflowExecutionCancelRequestedEventAttributes,
+    ),
+  );
+  await world.dlo.letters.amend(letter.id, { by, input: { to: "bob" } });
+  await handleOf("cancelled-1").signal("amend", { by, input: { to: "cleo" } });
+  await until(async () => (await story(letter)).length === 3);
+  behaviours.set("cancelled-1", () => "fetched");
+  expect(await world.dlo.letters.retry(letter.id, { by, waitFor: "30 seconds" })).toMatchObject({
+    status: "recovered",
+    payload: { to: "cleo" },
+  });
+  expect(await handleOf("cancelled-1").result()).toMatchObject({ status: "recovered" });
+});
+
+test("a letter that a late repeat of its death begins after it was closed does not run the job", async () => {
+  const letter = await dead("late-1");
+  const initial = await handleOf("late-1").query<LetterState>("state");
+  await world.dlo.letters.discard(letter.id, { by });
+  await handleOf("late-1").result();
+  const died = { version: 1, letterId: letter.id, deaths: 1, death: initial.lastDeath, letter: initial };
+  const late = await world.dlo.temporal.workflow.signalWithStart("deadLetter", {
+    workflowId: letterWorkflowId("late-1"),
+    taskQueue: "dead-letter-office",
+    args: [initial],
+    signal: "died",
+    signalArgs: [died],
+  });
+  await expect(late.executeUpdate("retry", { args: [{ by }] })).rejects.toMatchObject({
+    cause: { type: "LETTER_CLOSED" },
+  });
+  expect((await world.dlo.temporal.workflow.getHandle("late-1").describe()).status.name).toBe("FAILED");
+  expect(await story(letter)).toEqual(["parked", "discarded"]);
+});
+
+test("a death signal that is not one is not heard", async () => {
+  const letter = await dead("stray-1");
+  await handleOf("stray-1").signal("died");
+  await handleOf("stray-1").signal("died", { letterId: "another" });
+  expect(await world.dlo.letters.discard(letter.id, { by })).toMatchObject({ status: "discarded" });
 });
 
 test("a death of a newer release is left to a newer office", async () => {

@@ -25,6 +25,8 @@ describe("a command that cannot be read is refused, with the field and what it s
     ["retry", { after: "soon" }, "Expected after to be a duration"],
     ["retry", { unchecked: "yes" }, "unchecked must be true or false"],
     ["retry", { by: 7 }, "by must be a text, got 7"],
+    ["discard", { requestId: "r".repeat(256) }, "requestId has 256 characters, and at most 255 are possible"],
+    ["discard", { reason: "r".repeat(10_001) }, "reason has 10001 characters"],
     ["amend", {}, "input is missing"],
     ["extend", {}, "Expected retention to be a duration"],
     ["extend", { retention: 0 }, 'To keep without end say "indefinite"'],

@@ -171,6 +171,29 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    name: "letter-begun-anew",
+    async play(office) {
+      const id = "letter-terminated";
+      await office.dead(id);
+      await office.dlo.temporal.workflow.getHandle(letterWorkflowId(id)).terminate();
+      await office.dead(id);
+      await until(async () => (await office.dlo.letters.get(id)).revision > 0);
+      await office.dlo.letters.discard(id);
+      return await closed(office, id);
+    },
+  },
+  {
+    name: "letter-asked-to-cancel",
+    async play(office) {
+      const id = "letter-deaf";
+      await office.dead(id);
+      await office.dlo.temporal.workflow.getHandle(letterWorkflowId(id)).cancel();
+      await office.dlo.letters.note(id, { text: "still here" });
+      await office.dlo.letters.discard(id);
+      return await closed(office, id);
+    },
+  },
+  {
     name: "office",
     play: async () => await Promise.resolve({ workflowId: "office/dead-letter-office" }),
   },

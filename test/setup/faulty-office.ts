@@ -1,4 +1,4 @@
-import { NativeConnection, Worker } from "@temporalio/worker";
+import { NativeConnection, Worker, type WorkerOptions } from "@temporalio/worker";
 import { letterActivities } from "../../activities/letter-activities.ts";
 import type { LetterActivities } from "../../model/letter-activities.ts";
 import { keepingDefaults } from "../../model/resolve-contract.ts";
@@ -20,6 +20,7 @@ export async function openFaultyOffice(
     readonly beforeSignal?: (jobWorkflowId: string) => void;
     readonly afterSignal?: (jobWorkflowId: string) => void;
   },
+  build: { readonly entry?: string; readonly worker?: Partial<WorkerOptions> } = {},
 ): Promise<() => Promise<void>> {
   const connection = await NativeConnection.connect({ address: world.address });
   const database = openDatabase(world.databaseUrl);
@@ -56,10 +57,11 @@ export async function openFaultyOffice(
     }),
   );
   const worker = await Worker.create({
+    ...build.worker,
     connection,
     namespace: world.namespace,
     taskQueue: defaultOffice,
-    workflowBundle: await bundleEntry(officeEntry({ versioned: false })),
+    workflowBundle: await bundleEntry(build.entry ?? officeEntry({ versioned: false })),
     activities: faulty,
   });
   const running = worker.run();

@@ -25,6 +25,18 @@ test.each([200, 120, 100, 80])("fits a terminal of %i columns, and cuts only the
   expect(lines[1]).toContain("1946");
 });
 
+test("on 80 columns a long name is cut so that no line breaks, and the error keeps room", () => {
+  const named = {
+    ...letter,
+    status: "discarded",
+    category: "rate_limit",
+    key: "Over the Hill to the Poorhouse",
+  } as const;
+  const lines = letterTable([named, { ...letter, failedAt: new Date(Date.now() - 59_000) }], 80).split("\n");
+  for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
+  expect(lines[1]).toMatch(/ {2}Over the Hi.*…  rate_limit {2}BadRecord: The /);
+});
+
 test("text of others moves no cursor and breaks no line", () => {
   const table = letterTable([letter], undefined);
   expect(table.split("\n")).toHaveLength(2);
