@@ -109,7 +109,7 @@ async function fetchByNpm(home: string, progress: Progress, signal: AbortSignal)
   try {
     await withDraftFolder(dirname(home), async (draft) => {
       await withPatience({ what: "Postgres", progress, signal }, async (patience) => {
-        const quiet = ["--no-audit", "--no-fund", "--no-update-notifier", "--ignore-scripts"];
+        const quiet = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error", "--ignore-scripts"];
         const install = ["install", "--prefix", draft, ...quiet, `${platformPackage()}@${pinnedVersion}`];
         const options = { signal: patience.signal, cwd: draft, shell: process.platform === "win32" };
         await watchingFolder(draft, patience, () => promisify(execFile)("npm", install, options));
