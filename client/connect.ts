@@ -2,7 +2,8 @@ import type { Client } from "@temporalio/client";
 import { findTarget, type Target, type TargetOptions } from "../connect/target.ts";
 import { registeredSearchAttributes } from "../connect/registered-search-attributes.ts";
 import { connectClient } from "../connect/temporal-client.ts";
-import type { Codec, SharedConfig } from "../model/config.ts";
+import { codecsOf } from "../model/codecs.ts";
+import type { SharedConfig } from "../model/config.ts";
 import type { Job } from "../model/job.ts";
 import { databaseUnset } from "../model/office-error.ts";
 import { searchAttributes } from "../model/search-attributes.ts";
@@ -41,7 +42,7 @@ export type Dlo = AsyncDisposable & {
 export async function connect(options: ConnectOptions = {}): Promise<Dlo> {
   const target = findTarget(options);
   const { codec, identity } = options;
-  const payloadCodecs: Codec[] = codec === undefined ? [] : Array.isArray(codec) ? [...codec] : [codec as Codec];
+  const payloadCodecs = codecsOf(codec);
   const temporal =
     options.client ??
     (await connectClient(target.temporal, {

@@ -7,7 +7,7 @@ import type { HandledJob } from "../model/job.ts";
 import { configInvalid } from "../model/office-error.ts";
 import { jobDefaults, resolveContract } from "../model/resolve-contract.ts";
 import { attemptOf } from "./attempt.ts";
-import { codecsOf } from "./codecs.ts";
+import { codecsOf } from "../model/codecs.ts";
 import { inputChecker } from "./input-checker.ts";
 import { refuseUnknownOptions } from "./options.ts";
 import { connectNative } from "./native-connection.ts";

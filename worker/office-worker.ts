@@ -10,7 +10,7 @@ import { databaseUnset } from "../model/office-error.ts";
 import { keepingDefaults } from "../model/resolve-contract.ts";
 import { checkSchema } from "../schema/check-schema.ts";
 import { openDatabase } from "../schema/database.ts";
-import { codecsOf } from "./codecs.ts";
+import { codecsOf } from "../model/codecs.ts";
 import { claimOffice } from "./claim-office.ts";
 import { connectNative } from "./native-connection.ts";
 import { refuseUnknownOptions } from "./options.ts";

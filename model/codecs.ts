@@ -1,4 +1,4 @@
-import type { Codec, SharedConfig } from "../model/config.ts";
+import type { Codec, SharedConfig } from "./config.ts";
 
 /** The codecs of a config, in order. */
 export function codecsOf(codec: SharedConfig["codec"]): Codec[] {
