@@ -1,5 +1,6 @@
 import { defaultPayloadConverter } from "@temporalio/common";
 import proto from "@temporalio/proto";
+import { decodeAll, encodeAll } from "../model/codecs.ts";
 import type { Codec } from "../model/config.ts";
 import { asRunMemo, type RunMemo } from "../model/run-memo.ts";
 import type { SeedPayload } from "../model/run-seed.ts";
@@ -19,16 +20,7 @@ export function serializePayload(payload: Payload): Buffer {
 
 /** A value as history would hold it: converted, then through the codec. */
 export async function encodeValue(value: unknown, codecs: readonly Codec[]): Promise<Payload[]> {
-  let payloads: Payload[] = [defaultPayloadConverter.toPayload(value)];
-  for (const codec of codecs) payloads = await codec.encode(payloads);
-  return payloads;
-}
-
-/** Payloads without their encryption: codecs in reverse order, as Temporal's SDK does. */
-async function decodeAll(payloads: readonly Payload[], codecs: readonly Codec[]): Promise<Payload[]> {
-  let decoded = [...payloads];
-  for (const codec of codecs.toReversed()) decoded = await codec.decode(decoded);
-  return decoded;
+  return await encodeAll<Payload>([defaultPayloadConverter.toPayload(value)], codecs);
 }
 
 /** What a row shows of a run's input: the value itself, a list where there are several arguments, undefined where it is not readable. */

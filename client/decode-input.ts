@@ -1,6 +1,7 @@
 import { defaultPayloadConverter } from "@temporalio/common";
 import proto from "@temporalio/proto";
-import type { Codec } from "../model/config.ts";
+import { codecsOf, decodeAll } from "../model/codecs.ts";
+import type { SharedConfig } from "../model/config.ts";
 import { officeErrorOf } from "../model/office-error.ts";
 
 /**
@@ -8,12 +9,10 @@ import { officeErrorOf } from "../model/office-error.ts";
  *
  * @throws {OfficeError} `CONFIG_INVALID` where they are encrypted and the codec is missing, or not theirs
  */
-export async function decodeInput(data: Uint8Array, codec: Codec | readonly Codec[] | undefined): Promise<unknown[]> {
-  const codecs = codec === undefined ? [] : Array.isArray(codec) ? (codec as readonly Codec[]) : [codec as Codec];
+export async function decodeInput(data: Uint8Array, codec: SharedConfig["codec"]): Promise<unknown[]> {
   try {
-    let { payloads } = proto.temporal.api.common.v1.Payloads.decode(data);
-    for (const one of codecs.toReversed()) payloads = await one.decode(payloads);
-    return payloads.map((payload) => defaultPayloadConverter.fromPayload(payload));
+    const { payloads } = proto.temporal.api.common.v1.Payloads.decode(data);
+    return (await decodeAll(payloads, codecsOf(codec))).map((payload) => defaultPayloadConverter.fromPayload(payload));
   } catch (error) {
     throw officeErrorOf(
       "CONFIG_INVALID",

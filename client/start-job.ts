@@ -2,6 +2,7 @@ import { type Client, WorkflowExecutionAlreadyStartedError } from "@temporalio/c
 import { defineSearchAttributeKey, type SearchAttributePair } from "@temporalio/common";
 import { v7 as uuidv7 } from "uuid";
 import { checkInput } from "../model/check-input.ts";
+import { encodeAll } from "../model/codecs.ts";
 import type { Duration } from "../model/duration.ts";
 import { parseDuration } from "../model/duration.ts";
 import { alreadyStarted, inputInvalid, inputTooLarge, usage } from "../model/office-error.ts";
@@ -119,12 +120,10 @@ function attributesOf(job: string, key: string | undefined): SearchAttributePair
 /** The handler is given both, and Temporal weighs them together. */
 async function refuseLarge(client: Client, job: string, values: readonly unknown[]): Promise<void> {
   const { payloadConverter, payloadCodecs } = client.options.loadedDataConverter;
-  let payloads = values.map((value) => payloadConverter.toPayload(value));
-  const plainBytes = sizeOf(payloads);
+  const payloads = values.map((value) => payloadConverter.toPayload(value));
   // Below a tenth of the limit no codec grows it past the limit, and it is not worth encrypting twice.
-  if (plainBytes < maximumInputBytes / 10) return;
-  for (const codec of payloadCodecs) payloads = await codec.encode(payloads);
-  const bytes = sizeOf(payloads);
+  if (sizeOf(payloads) < maximumInputBytes / 10) return;
+  const bytes = sizeOf(await encodeAll(payloads, payloadCodecs));
   if (bytes > maximumInputBytes) throw inputTooLarge(job, bytes, maximumInputBytes);
 }
 

@@ -1,13 +1,13 @@
 import { hostname } from "node:os";
 import { type NativeConnection, Worker, type WorkerOptions } from "@temporalio/worker";
 import { findTarget, type TargetOptions } from "../connect/target.ts";
+import { codecsOf } from "../model/codecs.ts";
 import { defineConfig, refuseForeignKeys, type SharedConfig, type WorkerConfig } from "../model/config.ts";
 import { parseDuration } from "../model/duration.ts";
 import type { HandledJob } from "../model/job.ts";
 import { configInvalid } from "../model/office-error.ts";
 import { jobDefaults, resolveContract } from "../model/resolve-contract.ts";
 import { attemptOf } from "./attempt.ts";
-import { codecsOf } from "../model/codecs.ts";
 import { inputChecker } from "./input-checker.ts";
 import { refuseUnknownOptions } from "./options.ts";
 import { connectNative } from "./native-connection.ts";
