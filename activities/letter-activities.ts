@@ -2,26 +2,29 @@ import { strict as assert } from "node:assert";
 import { activityInfo, ApplicationFailure } from "@temporalio/activity";
 import type { Client } from "@temporalio/client";
 import type { Codec, QueueOptions } from "../model/config.ts";
-import { parseRetention } from "../model/contract.ts";
+import type { FingerprintRule } from "../model/fingerprint-rule.ts";
 import type { LetterActivities } from "../model/letter-activities.ts";
 import { expiryFrom } from "../model/letter-state.ts";
-import { errorCodeOf } from "../model/office-error.ts";
+import { earlierDeathsHeader } from "../model/run-memo.ts";
+import { queuePolicy, unlessSaid } from "../model/queue-policy.ts";
 import type { KeepingDefaults } from "../model/resolve-contract.ts";
 import { packSeed } from "../model/run-seed.ts";
 import { isOpen } from "../model/status.ts";
 import type { SearchAttribute } from "../model/search-attributes.ts";
 import { beginRetry } from "../schema/begin-retry.ts";
 import type { Db } from "../schema/database.ts";
+import { lastDeathOf } from "../schema/letter-of-row.ts";
+import { jobOf } from "../schema/job-of.ts";
 import { parkDeath } from "../schema/park-death.ts";
 import { projectLetter } from "../schema/project-letter.ts";
 import { recordRetryDeath } from "../schema/record-death.ts";
 import { followRun } from "./follow-run.ts";
-import { lastDeathOf } from "./letter-of-row.ts";
 import { readRun } from "./read-run.ts";
 import { endedDeath, runDeath } from "./run-death.ts";
 import { runInput, storedAmendment } from "./run-input.ts";
 import { seedPayloads, storedMemo } from "./stored-payloads.ts";
 import { tellLetter } from "./tell-letter.ts";
+import { translated } from "./translated.ts";
 
 /** What the office's activities need. */
 export type OfficeNeeds = {
@@ -31,6 +34,7 @@ export type OfficeNeeds = {
   readonly queues: Readonly<Record<string, QueueOptions>>;
   readonly defaults: KeepingDefaults;
   readonly redact: readonly string[];
+  readonly fingerprint: readonly FingerprintRule[];
   /** Those that the namespace has registered. */
   readonly searchAttributes: readonly SearchAttribute[];
   /** The office's task queue. */
@@ -49,12 +53,26 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
           "SCHEMA_TOO_NEW",
         );
       const { workflowId, runId } = dyingRun();
-      const queue = needs.queues[policy.queue];
+      const queueName = death.queue ?? policy.queue;
+      const queue = needs.queues[queueName];
       const run = await readRun(client, workflowId, runId);
-      const retentionMs = policy.retentionMs ?? span(queue?.retention) ?? needs.defaults.retentionMs.value;
+      // Filed elsewhere by its job's own policy, that queue's rules go before the contract's.
+      const contract = death.queue === undefined ? policy : unlessSaid(policy, queue);
+      const rules = queuePolicy(queue, needs.defaults, contract);
       const { letter } = await translated(async () =>
         parkDeath(db, {
-          ...runDeath({ namespace: client.options.namespace, workflowId, runId }, death, run.startedAt),
+          ...runDeath(
+            {
+              namespace: client.options.namespace,
+              workflowId,
+              runId,
+              job: run.workflowType,
+              queue: queueName,
+              startedAt: run.startedAt,
+            },
+            death,
+            needs.fingerprint,
+          ),
           ...(await runInput(run, workflowId, queue, needs)),
           ...(death.key === undefined ? {} : { key: death.key }),
           kind: "job",
@@ -62,13 +80,10 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
           workflowType: run.workflowType,
           taskQueue: run.taskQueue,
           ...(run.startedBy === undefined ? {} : { startedBy: run.startedBy }),
-          queue: policy.queue,
+          queue: queueName,
           tags: policy.tags,
-          retentionMs,
-          keepForMs: policy.keepForMs ?? span(queue?.keepFor) ?? needs.defaults.keepForMs.value,
-          onExpire: policy.onExpire,
-          maximumRetries: policy.maximumRetries,
-          expiresAtMs: expiryFrom(Date.now(), retentionMs),
+          policy: rules,
+          expiresAtMs: expiryFrom(Date.now(), rules.retentionMs),
         }),
       );
       // A closed letter is that death's letter all the same, and needs no telling.
@@ -76,9 +91,11 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
       return { letterId: letter.id };
     },
 
-    async beginRetry({ letterId, revision, event, amendment }) {
+    async beginRetry({ letterId, revision, event, automatic, amendment }) {
       const amended = await storedAmendment(amendment, needs);
-      const begun = await translated(() => beginRetry(db, { letterId, revision, event, ...amended.stored }));
+      const begun = await translated(() =>
+        beginRetry(db, { letterId, revision, event, ...(automatic && { automatic }), ...amended.stored }),
+      );
       if (begun === undefined)
         throw ApplicationFailure.nonRetryable(
           `Dead letter ${letterId} has no row in this database`,
@@ -101,7 +118,10 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
       if (activityInfo().isLocal && bytes > largestLocalBytes)
         // Together with the child's start it would not fit into one answer to Temporal; a regular activity has its own.
         throw ApplicationFailure.retryable(`${bytes} bytes are too many for a local activity`, "TooLarge");
-      return packSeed({ payloads, memo: await storedMemo(begun.memoData, needs.codecs) });
+      const memo = await storedMemo(begun.memoData, needs.codecs);
+      if (automatic !== true) return packSeed({ payloads, memo });
+      const headers = { ...memo.headers, [earlierDeathsHeader]: JSON.stringify(begun.earlierDeaths) };
+      return packSeed({ payloads, memo: { ...memo, headers } });
     },
 
     async project({ amendment, ...projection }) {
@@ -114,21 +134,30 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
       return await translated(() => projectLetter(db, { ...projection, ...stored }));
     },
 
-    async recordDeath({ letterId, workflowId, queue, revision, runId, death, ownRun, expiresAtMs, atMs }) {
+    async recordDeath({ letterId, workflowId, queue, revision, runId, death, ownRun, redrive, expiresAtMs, atMs }) {
       // A run that the letter started had the row's own input.
       const run = ownRun ? undefined : await readRun(client, workflowId, runId);
+      // Only rules ask for the job, which the letter's row has.
+      const job = needs.fingerprint.length === 0 ? "" : await translated(() => jobOf(db, letterId));
       const told = "ended" in death ? endedDeath(death.ended, atMs) : death;
       const recorded = await translated(async () =>
         recordRetryDeath(db, {
-          ...runDeath({ namespace: client.options.namespace, workflowId, runId }, told, run?.startedAt),
+          ...runDeath(
+            { namespace: client.options.namespace, workflowId, runId, job, queue, startedAt: run?.startedAt },
+            told,
+            needs.fingerprint,
+          ),
           letterId,
           revision,
           expiresAtMs,
+          ...(redrive === undefined ? {} : { redrive }),
           ...(run === undefined ? {} : { input: await runInput(run, workflowId, needs.queues[queue], needs) }),
         }),
       );
       return { deaths: recorded.n, death: lastDeathOf({ ...recorded, failedAt: recorded.diedAt }) };
     },
+
+    policyOf: async (queue) => queuePolicy(needs.queues[queue], needs.defaults),
 
     followRun: (ask) => followRun(client, ask),
   };
@@ -142,19 +171,4 @@ function dyingRun(): { workflowId: string; runId: string } {
   const { workflowExecution } = activityInfo();
   assert(workflowExecution, "parkDeadLetter is called by a job's workflow");
   return workflowExecution;
-}
-
-function span(value: QueueOptions["retention"]): number | "indefinite" | undefined {
-  return value === undefined ? undefined : parseRetention(value, "retention");
-}
-
-/** Errors of ours keep their code as the failure's type, which is what a workflow can match on. */
-async function translated<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const code = errorCodeOf(error);
-    if (code === undefined || !(error instanceof Error)) throw error;
-    throw ApplicationFailure.create({ message: error.message, type: code, nonRetryable: code === "LETTER_NOT_FOUND" });
-  }
 }

@@ -1,24 +1,36 @@
 import { classify } from "../model/classify.ts";
+import { builtInCause, causeByRule } from "../model/cause-by-rule.ts";
 import type { Death } from "../model/death.ts";
-import { fingerprint } from "../model/fingerprint.ts";
+import type { FingerprintRule } from "../model/fingerprint-rule.ts";
 import { emptyLedger, countedAttempts } from "../model/ledger.ts";
 import type { RunDeath } from "../schema/run-death.ts";
 
-/** A death as the tables take it. What the job's worker could not say is decided here, by the built-in rules. */
+/** A run that died, with what fingerprint rules want to know of its letter. */
+export type DyingRun = Pick<RunDeath, "namespace" | "workflowId" | "runId"> & {
+  readonly job: string;
+  readonly queue: string;
+  readonly startedAt: Date | undefined;
+};
+
+/**
+ * A death as the tables take it. What the job's worker could not say is decided here, by the built-in rules; the office's own
+ * rules go before the worker's fingerprint.
+ */
 export function runDeath(
-  run: Pick<RunDeath, "namespace" | "workflowId" | "runId">,
+  { job, queue, startedAt, ...run }: DyingRun,
   death: Death,
-  startedAt: Date | undefined,
+  rules: readonly FingerprintRule[],
 ): RunDeath {
   const { entries } = death.ledger;
   const last = entries.at(-1);
   const startedAtMs = startedAt?.getTime() ?? entries[0]?.startedAtMs;
+  const { reason, error, category = reason === "lost" ? "lost" : classify(error), extra } = death;
   return {
     ...run,
-    reason: death.reason,
-    category: death.category ?? (death.reason === "lost" ? "lost" : classify(death.error)),
-    error: death.error,
-    cause: death.cause ?? causeOf(death),
+    reason,
+    category,
+    error: extra === undefined ? error : { ...error, extra },
+    cause: causeByRule(rules, { error, job, queue, category, reason }) ?? death.cause ?? builtInCause(error),
     attempts: entries,
     attemptCount: countedAttempts(death.ledger),
     ...(startedAtMs === undefined ? {} : { startedAtMs }),
@@ -42,9 +54,4 @@ export function endedDeath(ended: "terminated" | "timed_out", diedAtMs: number):
     ledger: emptyLedger,
     diedAtMs,
   };
-}
-
-function causeOf({ error }: Death): RunDeath["cause"] {
-  const { causeId, version, hash, title } = fingerprint(error);
-  return { id: causeId, version, fingerprint: hash, title };
 }

@@ -41,10 +41,14 @@ export async function readMemo(payload: Payload | null | undefined, codecs: read
   return asRunMemo(await shownInput([payload], codecs));
 }
 
+/** Payloads as a row keeps them. */
+export function payloadsOf(data: Uint8Array): Payload[] {
+  return PayloadsProto.decode(data).payloads;
+}
+
 /** Stored payloads, ready to start a run with: without encryption, which the worker puts on again. */
 export async function seedPayloads(data: Uint8Array, codecs: readonly Codec[]): Promise<SeedPayload[]> {
-  const { payloads } = PayloadsProto.decode(data);
-  return (await decodeAll(payloads, codecs)).map((payload) => ({
+  return (await decodeAll(payloadsOf(data), codecs)).map((payload) => ({
     metadata: Object.fromEntries(
       Object.entries(payload.metadata ?? {}).map(([key, bytes]) => [key, Buffer.from(bytes).toString("latin1")]),
     ),

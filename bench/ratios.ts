@@ -7,6 +7,7 @@ import { letterWorkflowId } from "../model/ids.ts";
 import { defineJob } from "../model/index.ts";
 import { openSharedStack } from "../test/setup/stack.ts";
 import { openWorld } from "../test/setup/world.ts";
+import { median } from "./measure.ts";
 
 // What supervision costs, as a ratio to bare one-activity workflows on the same server in the same run: `npm run bench`.
 // The rounds are interleaved, and each figure is divided by the mean of the bare runs before and after it: the machine's
@@ -147,11 +148,6 @@ function rate(name: Measure): string {
 
 function serverMs(name: Measure): string {
   return median(measured[name].map((one) => one.serverMs)).toFixed(0);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)]!;
 }
 
 /** Processor time of a process so far; 0 where the system does not say it (outside Linux). */

@@ -1,7 +1,8 @@
 import type { Dlo, LetterRow } from "../client/index.ts";
 import { usage } from "../model/office-error.ts";
 import { type ActFlags, act } from "./act.ts";
-import { canAsk, confirmDestruction } from "./confirm.ts";
+import { type ChoiceFlags, chosenLetters } from "./chosen-letters.ts";
+import { canAsk, cannotAsk, confirmDestruction } from "./confirm.ts";
 import { cut, oneLine } from "./cut.ts";
 import { announceTarget } from "./open-client.ts";
 import { readsStdin } from "./read-ids.ts";
@@ -10,12 +11,22 @@ import type { signatureOf } from "./signature-flags.ts";
 /** What `expire` and `discard` have in common: they ask before they close. */
 export async function closeLetters(
   name: "expire" | "discard",
-  ids: readonly string[],
-  flags: ActFlags & { readonly yes?: true },
+  given: readonly string[],
+  flags: ActFlags & ChoiceFlags & { readonly yes?: true },
   words: { doing: string; done: string },
   command: (dlo: Dlo, id: string, signature: ReturnType<typeof signatureOf>) => Promise<LetterRow>,
 ): Promise<void> {
   await announceTarget(flags);
+  const chosen = await chosenLetters(given, flags);
+  if ("filter" in chosen) {
+    const { redriveByFilter } = await import("./redrive-by-filter.ts");
+    return await redriveByFilter(chosen.filter, { name }, flags, {
+      doing: capital(name),
+      cannotAsk: () => cannotAsk(name),
+    });
+  }
+  const { ids } = chosen;
+  if (ids.length === 0) return;
   const asks = !flags.yes && canAsk();
   // With ids on a pipe there is no terminal left to ask on.
   if (!flags.yes && readsStdin(ids))
@@ -30,7 +41,7 @@ export async function closeLetters(
 }
 
 async function questionFor(name: string, ids: readonly string[], flags: ActFlags): Promise<string> {
-  const verb = `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`;
+  const verb = capital(name);
   const [only] = ids;
   if (ids.length > 1 || only === undefined) return `${verb} ${ids.length} dead letters?`;
   const { withReader } = await import("./open-reader.ts");
@@ -39,4 +50,8 @@ async function questionFor(name: string, ids: readonly string[], flags: ActFlags
     async (reader) => await reader.get(only),
   );
   return `${verb} ${job} ${workflowId} (${cut(oneLine(`${errorType}: ${errorMessage}`), 100)})?`;
+}
+
+function capital(name: string): string {
+  return `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`;
 }

@@ -13,6 +13,11 @@ export async function ask(question: string, initialValue = false): Promise<boole
   return !isCancel(answer) && answer;
 }
 
+/** Why nothing is destroyed where nobody can be asked. */
+export function cannotAsk(command: string): string {
+  return `dlo ${command} cannot be undone, and nobody can be asked here`;
+}
+
 /**
  * Asks before something is destroyed.
  *
@@ -20,7 +25,7 @@ export async function ask(question: string, initialValue = false): Promise<boole
  */
 export async function confirmDestruction(question: string, command: string, yes: true | undefined): Promise<boolean> {
   if (yes) return true;
-  if (!canAsk()) throw usage(`dlo ${command} cannot be undone, and nobody can be asked here. To go ahead: --yes`);
+  if (!canAsk()) throw usage(`${cannotAsk(command)}. To go ahead: --yes`);
   const agreed = await ask(question);
   if (!agreed) notice("Nothing was changed.");
   return agreed;

@@ -1,8 +1,9 @@
+import type { OfficeEvent } from "../client/index.ts";
 import type { LetterReader } from "../client/reader.ts";
 import { shownDatabase } from "../connect/target.ts";
-import { cut, harmless, oneLine } from "./cut.ts";
+import { oneLine } from "./cut.ts";
 import type { DevStack } from "./dev-stack.ts";
-import { eventInWords } from "./event-line.ts";
+import { happening } from "./happening.ts";
 import type { Shown } from "./live-view.ts";
 import { ownCommand } from "./own-command.ts";
 import { paint } from "./paint.ts";
@@ -14,20 +15,17 @@ export type DevFacts = {
   readonly jobs: readonly string[];
 };
 
-type RecentEvent = Awaited<ReturnType<LetterReader["events"]>>[number];
-
 /** At most so many a look: what a burst has more comes with the next. */
 const newsRows = 200;
 
 /** What `dlo dev` shows: what runs and where, how many letters are open, and what has just happened. */
 export function devView(reader: LetterReader, facts: DevFacts): () => Promise<Shown> {
-  let seen: number | undefined;
+  let seen: number | "now" = "now";
   let open: Awaited<ReturnType<LetterReader["countOpen"]>> | undefined;
   return async () => {
     try {
-      seen ??= await reader.lastEventId();
-      const events = await reader.events(seen, newsRows);
-      seen = events.at(-1)?.id ?? seen;
+      const { events, next } = await reader.events.list({ after: seen, limit: newsRows });
+      seen = next;
       open = await reader.countOpen();
       return { block: block(facts, openText(open)), news: events.filter(isNews).map(newsLine) };
     } catch (error) {
@@ -68,23 +66,12 @@ function openText({ parked, retrying }: Awaited<ReturnType<LetterReader["countOp
 }
 
 /** A retry that is asked for starts at once, and says so itself. */
-function isNews({ type }: RecentEvent): boolean {
+function isNews({ type }: OfficeEvent): boolean {
   return type !== "retry_asked";
 }
 
-function newsLine({ at, type, job, workflowId, letterId, errorType, errorMessage, by }: RecentEvent): string {
-  const id = workflowId.startsWith(`${job}/`) ? workflowId : `${job} ${workflowId}`;
-  const died = type === "parked" || type === "died_again";
-  const what = type === "parked" ? "died" : eventInWords(type);
-  const detail = died
-    ? `: ${cut(oneLine(`${errorType}: ${errorMessage}`), 120)}`
-    : by === null
-      ? ""
-      : ` (${oneLine(by)})`;
-  const painted = died
-    ? paint("red", what)
-    : type === "recovered" || type === "superseded"
-      ? paint("green", what)
-      : what;
-  return `${at.toTimeString().slice(0, 8)}  ${painted} ${harmless(oneLine(id))}${detail}  ${paint("dim", `${ownCommand} show ${shortId(letterId)}`)}`;
+function newsLine(event: OfficeEvent): string {
+  const { letterId, causeId } = event;
+  const look = letterId === null ? `causes show ${shortId(causeId ?? "")}` : `show ${shortId(letterId)}`;
+  return `${event.at.toTimeString().slice(0, 8)}  ${happening(event)}  ${paint("dim", `${ownCommand} ${look}`)}`;
 }

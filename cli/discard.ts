@@ -1,5 +1,6 @@
 import { Command } from "@commander-js/extra-typings";
 import { configFlag } from "./config-flag.ts";
+import { withChoice } from "./chosen-letters.ts";
 import { closeLetters } from "./close-letters.ts";
 import { outputFlag } from "./output-flag.ts";
 import { withSignature } from "./signature-flags.ts";
@@ -11,7 +12,7 @@ export function discardCommand() {
     .description(
       "Closes the letter as discarded. Its record stays until it is pruned, but its job is not run again. Asks first on a terminal, and needs --yes elsewhere.",
     )
-    .argument("<id...>", "letter ids, which may be shortened; workflow ids; or - to read ids from standard input")
+    .argument("[id...]", "letter ids, which may be shortened; workflow ids; or - to read ids from standard input")
     .option("--yes", "do not ask")
     .addOption(outputFlag())
     .addOption(configFlag())
@@ -21,9 +22,10 @@ export function discardCommand() {
 Examples:
   dlo discard 0197a3b2-1c4d
   dlo discard 0197a3b2-1c4d --yes --reason "a test order"
+  dlo discard --filter 'job:demo batch:load-test'
   dlo list --job demo --output jsonl | dlo discard - --yes --reason "from the demo"`,
     );
-  return withTarget(withSignature(command)).action(
+  return withTarget(withSignature(withChoice(command))).action(
     async (ids, options) =>
       await closeLetters("discard", ids, options, { doing: "Discarding", done: "discarded" }, (dlo, id, signature) =>
         dlo.letters.discard(id, signature),

@@ -7,7 +7,7 @@ export function doctorCommand() {
   const command = new Command("doctor")
     .summary("Check that everything is in place")
     .description(
-      "Looks at Temporal, the namespace, the database, its migrations, the office, the workers and the deaths that wait to be recorded; prints each default and where it came from. Says how to mend what is wrong. Changes nothing. Exit code 1 if anything is wrong.",
+      "Looks at Temporal, the namespace, the database, its migrations, the office, the workers, the deaths that wait to be recorded and the hooks; prints each default and where it came from. Says how to mend what is wrong. Changes nothing. Exit code 1 if anything is wrong.",
     )
     .addOption(outputFlag())
     .addOption(configFlag())

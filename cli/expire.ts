@@ -1,5 +1,6 @@
 import { Command } from "@commander-js/extra-typings";
 import { configFlag } from "./config-flag.ts";
+import { withChoice } from "./chosen-letters.ts";
 import { closeLetters } from "./close-letters.ts";
 import { outputFlag } from "./output-flag.ts";
 import { withSignature } from "./signature-flags.ts";
@@ -11,7 +12,7 @@ export function expireCommand() {
     .description(
       "Does now what the end of the retention would do: closes the letter as expired, or retries it, where its job's contract says so. Asks first on a terminal, and needs --yes elsewhere.",
     )
-    .argument("<id...>", "letter ids, which may be shortened; workflow ids; or - to read ids from standard input")
+    .argument("[id...]", "letter ids, which may be shortened; workflow ids; or - to read ids from standard input")
     .option("--yes", "do not ask")
     .addOption(outputFlag())
     .addOption(configFlag())
@@ -21,9 +22,10 @@ export function expireCommand() {
 Examples:
   dlo expire 0197a3b2-1c4d
   dlo expire 0197a3b2-1c4d --yes --reason "superseded by order 4711"
+  dlo expire --filter 'job:send-reminder failed:>30d'
   dlo list --job send-reminder --output jsonl | dlo expire - --yes --reason "the event is over"`,
     );
-  return withTarget(withSignature(command)).action(
+  return withTarget(withSignature(withChoice(command))).action(
     async (ids, options) =>
       await closeLetters("expire", ids, options, { doing: "Expiring", done: "expired" }, (dlo, id, signature) =>
         dlo.letters.expire(id, signature),

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { showOverview } from "./overview.ts";
 import { program } from "./program.ts";
 import { reportError } from "./report-error.ts";
 
@@ -6,7 +7,8 @@ import { reportError } from "./report-error.ts";
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 
 try {
-  await program().parseAsync();
+  const isAlone = process.argv.length === 2 && process.stdout.isTTY;
+  if (!isAlone || !(await showOverview())) await program().parseAsync();
 } catch (error) {
   process.exitCode = reportError(error);
 }

@@ -9,6 +9,9 @@ import type { TargetFlags } from "./target-flags.ts";
 
 export type InputFlags = { readonly input?: string; readonly edit?: true };
 
+/** For a question about several letters that would all get the new input. */
+export const sameInput = " with one and the same input";
+
 /** `none`: no new input was asked for; `stop`: its giver thought better of it. */
 export type NewInput =
   | { readonly kind: "new"; readonly input: unknown }

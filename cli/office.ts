@@ -1,6 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { configFlag } from "./config-flag.ts";
 import { announceTarget } from "./open-client.ts";
+import { sayOpenLetters } from "./open-letters.ts";
 import { notice } from "./output-flag.ts";
 import { targetOptions, withTarget } from "./target-flags.ts";
 
@@ -10,6 +11,7 @@ export function officeCommand() {
     .description(
       "Records deaths, keeps letters and carries out commands on them, until Ctrl-C or SIGTERM. It can run many times over, with the same database. Run dlo setup first. Without a dlo.config it has the defaults.",
     )
+    .option("--listen <host:port>", "answer /health, /ready, /live and /metrics there (default: listen of dlo.config)")
     .addOption(configFlag())
     .addHelpText(
       "after",
@@ -17,6 +19,7 @@ export function officeCommand() {
 Examples:
   dlo office --database-url postgres://office:secret@db.example.com:5432/letters
   dlo office --config office.config.ts --address temporal.example.com:7233 --namespace orders
+  dlo office --listen 127.0.0.1:9464
   dlo office 2>&1 | tee office.log`,
     );
   return withTarget(command).action(async (options) => {
@@ -32,11 +35,15 @@ Examples:
     const target = targetOptions(options);
     await announceTarget(options);
     const [{ runOffice }, { logWith }] = await Promise.all([import("../worker/index.ts"), import("./worker-log.ts")]);
-    logWith(notice, { level: "INFO" });
+    const listen = options.listen ?? config.listen;
+    await logWith(notice, { level: "INFO", metrics: listen !== undefined });
     const name = config.office ?? defaultOffice;
+    const from = loaded === undefined ? "no dlo.config here: all defaults" : `from ${loaded.from}`;
     await runUntilStopped(
-      async () => await runOffice({ ...config, ...target }),
-      `The office "${name}" is open (${loaded === undefined ? "no dlo.config here: all defaults" : `from ${loaded.from}`}). Ctrl-C stops.`,
+      async () => await runOffice({ ...config, ...(listen === undefined ? {} : { listen }), ...target }),
+      ({ url }) =>
+        `The office "${name}" is open (${from})${url === undefined ? "" : `, and answers on ${url}`}. Ctrl-C stops.`,
     );
+    await sayOpenLetters(options);
   });
 }

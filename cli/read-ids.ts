@@ -2,7 +2,7 @@ import { usage } from "../model/office-error.ts";
 import { readStdin } from "./read-stdin.ts";
 
 /** What one command touches at most, one after the other. */
-const mostLetters = 1000;
+export const mostLetters = 1000;
 
 /**
  * Letter ids from arguments; `-` reads them from standard input: one a line, or what `dlo list -o json` and `jsonl` print.
@@ -12,7 +12,7 @@ const mostLetters = 1000;
 export async function readIds(given: readonly string[]): Promise<string[]> {
   const ids: string[] = [];
   for (const id of given) {
-    if (id === "-") ids.push(...idsIn(await readStdin("letter ids")));
+    if (id === "-") ids.push(...idsIn(await readStdin("letter ids"), "standard input"));
     else ids.push(id);
   }
   const distinct = [...new Set(ids)];
@@ -29,13 +29,13 @@ export function readsStdin(given: readonly string[]): boolean {
   return given.includes("-");
 }
 
-function idsIn(text: string): string[] {
-  if (text.trimStart().startsWith("["))
-    return asList(parse(text, "Standard input")).map((item, i) => idOf(item, `Item ${i + 1}`));
+/** Ids one a line, or as `dlo list` prints letters. */
+export function idsIn(text: string, from: string): string[] {
+  if (text.trimStart().startsWith("[")) return asList(parse(text, from)).map((item, i) => idOf(item, `Item ${i + 1}`));
   return text.split("\n").flatMap((line, i) => {
     const trimmed = line.trim();
     if (trimmed === "") return [];
-    const where = `Line ${i + 1} of standard input`;
+    const where = `Line ${i + 1} of ${from}`;
     return trimmed.startsWith("{") ? [idOf(parse(trimmed, where), where)] : [trimmed];
   });
 }

@@ -4,7 +4,7 @@ import { loadConfig } from "./load-config.ts";
 import { withReader } from "./open-reader.ts";
 import { hideAsShown } from "./redacted-input.ts";
 import type { TargetFlags } from "./target-flags.ts";
-import { type Links, webUiLinks } from "./web-ui.ts";
+import { type Links, webUiLinks } from "../model/web-ui.ts";
 
 /** A letter with all that is known of it. */
 export type ReadStory = LetterStory & {

@@ -19,7 +19,24 @@ function exitCodeOf(error: unknown): 1 | 2 {
 /** @param about what it concerns, where several things are done */
 export function sayError(error: unknown, about?: string): void {
   const prefix = about === undefined ? "" : `${about}: `;
-  process.stderr.write(`${paint("red", "Error:", process.stderr)} ${prefix}${describeError(error)}\n`);
+  process.stderr.write(
+    `${paint("red", "Error:", process.stderr)} ${prefix}${describeError(error)}\n${placeText(error)}`,
+  );
+}
+
+/** The line that could not be read, with a mark below the place. */
+function placeText(error: unknown): string {
+  const details: unknown =
+    typeof error === "object" && error !== null && "details" in error ? error.details : undefined;
+  if (typeof details !== "object" || details === null || !("line" in details) || !("column" in details)) return "";
+  const { line, column } = details;
+  if (typeof line !== "string" || typeof column !== "number") return "";
+  // Of a long line, what is around the place.
+  const from = Math.max(0, column - 1 - 50);
+  const shown = Array.from(line.replaceAll(/[\s\p{Cc}]/gu, " "))
+    .slice(from, from + 100)
+    .join("");
+  return `  ${shown}\n  ${" ".repeat(column - 1 - from)}${paint("red", "^", process.stderr)}\n`;
 }
 
 /** One's own errors say what to do; Temporal's need their cause; what nobody foresaw needs its stack. */

@@ -8,6 +8,7 @@ import { devView } from "./dev-view.ts";
 import { useOnly } from "./dev-environment.ts";
 import { type LiveView, openLiveView } from "./live-view.ts";
 import { loadConfig } from "./load-config.ts";
+import { openLettersLine } from "./open-letters.ts";
 import { Stopped, stopSignal } from "./until-signal.ts";
 import { logWith } from "./worker-log.ts";
 
@@ -23,11 +24,12 @@ export async function runDev(flags: DevFlags): Promise<void> {
   const view = openLiveView(process.stdout);
   const { signal, off } = stopSignal(view.say);
   const running: (() => Promise<unknown>)[] = [];
+  let openLetters: string | undefined;
   try {
     const stack = await startDevStack(flags, { progress: view.say, signal });
     running.push(stack.stop);
     useOnly(stack);
-    await runOn(stack, flags, { view, signal, running });
+    await runOn(stack, flags, { view, signal, running, ended: (line) => (openLetters = line) });
   } catch (error) {
     if (!(error instanceof Stopped) && signal.reason !== error) throw error;
   } finally {
@@ -35,6 +37,7 @@ export async function runDev(flags: DevFlags): Promise<void> {
     try {
       for (const stop of running.toReversed()) await stop();
       if (signal.aborted) view.say("Stopped.");
+      if (openLetters !== undefined) view.say(openLetters);
     } finally {
       view.close();
       off();
@@ -42,21 +45,34 @@ export async function runDev(flags: DevFlags): Promise<void> {
   }
 }
 
-type Running = { readonly view: LiveView; readonly signal: AbortSignal; readonly running: (() => Promise<unknown>)[] };
+type Running = {
+  readonly view: LiveView;
+  readonly signal: AbortSignal;
+  readonly running: (() => Promise<unknown>)[];
+  /** Takes the last line to say. */
+  readonly ended: (openLetters: string | undefined) => void;
+};
 
-async function runOn(stack: DevStack, flags: DevFlags, { view, signal, running }: Running): Promise<void> {
+async function runOn(stack: DevStack, flags: DevFlags, { view, signal, running, ended }: Running): Promise<void> {
   // Loaded once the environment leads to this stack: a config may connect by itself.
   const loaded = await loadConfig(flags.config);
   const config = loaded?.config ?? {};
   const target = targetOf(stack);
   // A death is news of its own, in one line.
-  logWith(view.say, { level: "WARN", except: ["Workflow failed", "Activity failed"] });
+  const except = ["Workflow failed", "Activity failed"];
+  await logWith(view.say, { level: "WARN", except, metrics: config.listen !== undefined });
   signal.throwIfAborted();
-  await setUp(findTarget(target), { progress: view.say });
+  await setUp(findTarget(target), { progress: view.say, ...defined({ office: config.office }) });
+  // Asked once office and worker have stopped, while the database still answers.
+  const { address, namespace, databaseUrl } = stack;
+  running.push(async () => ended(await openLettersLine({ address, namespace, databaseUrl })));
   signal.throwIfAborted();
-  const { office, queues, redact, codec, jobs = [] } = config;
+  const { office, queues, redact, fingerprint, listen, health, on, codec, jobs = [] } = config;
   const shared = { ...target, ...defined({ codec }) };
-  const officeRuns = await runOffice({ ...shared, ...defined({ office, queues, redact }) });
+  const officeRuns = await runOffice({
+    ...shared,
+    ...defined({ office, queues, redact, fingerprint, listen, health, on }),
+  });
   running.push(officeRuns.stop);
   signal.throwIfAborted();
   const failures = [stack.failed, failureOf(officeRuns.done)];

@@ -1,4 +1,5 @@
-import { Command } from "@commander-js/extra-typings";
+import { Command, Option } from "@commander-js/extra-typings";
+import type { SchedulesOutcome } from "../setup/schedules.ts";
 import { notice, outputFlag, print, printJson } from "./output-flag.ts";
 import { targetOptions, withTarget } from "./target-flags.ts";
 
@@ -6,16 +7,27 @@ export function setupCommand() {
   const command = new Command("setup")
     .summary("Prepare a database and a namespace")
     .description(
-      "Applies the database's migrations and registers the search attributes that the namespace lacks; where it may not, it prints the command for somebody who may. Run it before the first office and at every upgrade. It may be run again, and from several places at once.",
+      "Applies the database's migrations, makes the roles dlo_reader and dlo_operator and gives them their rights, registers the search attributes that the namespace lacks, and makes the schedule that prunes closed letters each night; what it may not do it prints for somebody who may. Run it before the first office and at every upgrade. It may be run again, and from several places at once.",
     )
+    .option("--no-schedules", "makes no schedule: closed letters stay until somebody runs dlo prune")
+    .option("--office <name>", "the office that the schedule is for")
     .addOption(outputFlag())
+    .addOption(
+      indexFlag(
+        "--index <name>",
+        "builds an index that costs extra, and keeps it: text, payload, or a path in payloads",
+      ),
+    )
+    .addOption(indexFlag("--drop-index <name>", "drops such an index"))
     .addHelpText(
       "after",
       `
 Examples:
   dlo setup --database-url postgres://owner:secret@db.example.com:5432/letters
   DLO_DATABASE_URL=postgres://… dlo setup --address temporal.example.com:7233 --namespace orders
-  dlo setup --output json | jq .schemaVersion`,
+  dlo setup --output json | jq .schemaVersion
+  dlo setup --index text --index payload.order.total
+  dlo setup --drop-index text`,
     );
   return withTarget(command).action(async (options) => {
     const [{ findTarget, shownDatabase }, { setUp }, { announceTarget }] = await Promise.all([
@@ -27,14 +39,28 @@ Examples:
     await announceTarget(options);
     if (target.database !== undefined)
       notice(`Database: ${shownDatabase(target.database.url)} (from ${target.database.from})`);
-    const outcome = await setUp(target, { progress: notice });
+    const { index: on = [], dropIndex: off = [], schedules, office } = options;
+    const outcome = await setUp(target, {
+      ...{ progress: notice, indexes: { on, off }, schedules },
+      ...(office === undefined ? {} : { office }),
+    });
     if (options.output !== "table") return printJson(options.output, outcome);
-    const { applied, schemaVersion, searchAttributes } = outcome;
+    const { applied, schemaVersion, roles, searchAttributes, indexes } = outcome;
     print(
       applied.length === 0
         ? `The database is up to date, at migration ${schemaVersion}.`
         : `The database is at migration ${schemaVersion} now.`,
     );
+    if (roles.made.length > 0)
+      print(`Made the roles ${roles.made.join(" and ")}. Nobody logs in as them: grant them to those who shall.`);
+    if (roles.sql === undefined) print("The roles dlo_reader and dlo_operator have their rights.");
+    else
+      print(
+        `The roles dlo_reader and dlo_operator could not be given their rights from here. For somebody who may:\n  ${roles.sql.split("\n").join("\n  ")}`,
+      );
+    if (indexes.built.length > 0) print(`Built indexes: ${indexes.built.join(", ")}.`);
+    if (indexes.dropped.length > 0) print(`Dropped indexes: ${indexes.dropped.join(", ")}.`);
+    print(`Indexes switched on: ${indexes.on.length === 0 ? "none" : indexes.on.join(", ")}.`);
     const { registered, missing, command: missingCommand } = searchAttributes;
     if (registered.length > 0) print(`Registered search attributes: ${registered.join(", ")}.`);
     if (missing.length === 0 && registered.length === 0) print("The namespace has all search attributes.");
@@ -42,5 +68,21 @@ Examples:
       print(
         `The search attributes ${missing.join(", ")} are missing, and may not be registered from here. All works without them but the search in Temporal Web UI. For somebody who may:\n  ${missingCommand}`,
       );
+    if (outcome.schedules !== undefined) printSchedules(outcome.schedules);
   });
+}
+
+function printSchedules({ made, there, missing, why, command }: SchedulesOutcome): void {
+  for (const id of made)
+    print(`Made the schedule ${id}: closed letters past their keep time are deleted daily at 02:00 UTC.`);
+  for (const id of there) print(`The schedule ${id} is there, and stays as it is.`);
+  for (const id of missing)
+    print(
+      `The schedule ${id} is missing, and could not be made from here (${why}). Closed letters stay until somebody runs dlo prune. For somebody who may:\n  ${command}`,
+    );
+}
+
+/** May be given several times. */
+function indexFlag<Flags extends string>(flags: Flags, description: string) {
+  return new Option(flags, description).argParser((name: string, before?: string[]) => [...(before ?? []), name]);
 }

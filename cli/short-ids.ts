@@ -12,6 +12,11 @@ export function shortIds(ids: readonly string[]): ReadonlyMap<string, string> {
   return new Map(distinct.map((id) => [id, id]));
 }
 
+/** A list of ids for a sentence. */
+export function shortList(ids: readonly string[]): string {
+  return [...shortIds(ids).values()].join(", ");
+}
+
 export function shortId(id: string): string {
   return id.slice(0, lengths[0]);
 }

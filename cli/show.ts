@@ -33,11 +33,11 @@ Examples:
 }
 
 /** The letter's columns, and beside them what its other tables have. */
-function storyJson({ letter, input, deaths, events, links }: ReadStory) {
+function storyJson({ letter, input, deaths, events, causeEvents, links }: ReadStory) {
   return {
     ...letter,
     ...(input.original === undefined ? {} : { originalPayload: input.original }),
-    story: { deaths: deaths.map(({ attemptRows, ...death }) => ({ ...death, attemptRows })), events },
+    story: { deaths: deaths.map(({ attemptRows, ...death }) => ({ ...death, attemptRows })), events, causeEvents },
     links,
   };
 }

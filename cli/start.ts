@@ -1,8 +1,11 @@
 import { Command } from "@commander-js/extra-typings";
 import { configFlag } from "./config-flag.ts";
-import { notice, outputFlag, print, printJson } from "./output-flag.ts";
+import { sayOpenLetters } from "./open-letters.ts";
+import { notice, type Output, outputFlag, print, printJson } from "./output-flag.ts";
 import { ownCommand } from "./own-command.ts";
 import { keyValue } from "./read-headers.ts";
+import { reportError } from "./report-error.ts";
+import type { Started } from "./start-by-name.ts";
 import { withTemporal } from "./target-flags.ts";
 
 export function startCommand() {
@@ -33,12 +36,22 @@ Examples:
     );
   return withTemporal(command).action(async (name, options) => {
     const { startByName } = await import("./start-by-name.ts");
-    const started = await startByName(name, options);
-    if (options.output !== "table") printJson(options.output, started);
-    else if ("result" in started) print(JSON.stringify(started.result, null, 2) ?? "It succeeded, without a result.");
-    else {
-      print(`Started ${name}: workflow ${started.workflowId}, run ${started.runId}`);
-      notice(`If it dies: ${ownCommand} list`);
+    if (!options.wait) return tell(name, await startByName(name, options), options.output);
+    // A run that was waited for has ended, well or not, and says so first.
+    try {
+      tell(name, await startByName(name, options), options.output);
+    } catch (error) {
+      process.exitCode = reportError(error);
     }
+    await sayOpenLetters(options);
   });
+}
+
+function tell(name: string, started: Started, output: Output): void {
+  if (output !== "table") printJson(output, started);
+  else if ("result" in started) print(JSON.stringify(started.result, null, 2) ?? "It succeeded, without a result.");
+  else {
+    print(`Started ${name}: workflow ${started.workflowId}, run ${started.runId}`);
+    notice(`If it dies: ${ownCommand} list`);
+  }
 }

@@ -16,7 +16,8 @@ import { pairs } from "./table.ts";
 
 /** All that is known of a letter, for a person: what and why first, then how it came to that, then what to do. */
 export function storyText(story: ReadStory): string {
-  const { letter, deaths, events } = story;
+  const { letter, deaths, events, causeEvents } = story;
+  const since = [...events, ...causeEvents].toSorted((one, other) => one.id - other.id);
   const sections = [
     section(undefined, [
       headline(letter),
@@ -25,6 +26,9 @@ export function storyText(story: ReadStory): string {
       facts(story),
     ]),
     section("Error", [errorText(letter.failure, letter.stackTrace)]),
+    ...(letter.failure?.extra === undefined
+      ? []
+      : [section("Added by the job", [indent(harmless(prettyJson(letter.failure.extra)))])]),
     section(deaths.length === 1 ? "Death" : `Deaths (${letter.deaths})`, deaths.map(deathText)),
     section("Input", inputLines(story.input)),
     ...(Object.keys(headersOf(letter)).length === 0
@@ -32,7 +36,7 @@ export function storyText(story: ReadStory): string {
       : [section("Headers", [indent(harmless(prettyJson(letter.headers)))])]),
     section(
       "Since then",
-      events.map((event) => `  ${eventLine(event)}`),
+      since.map((event) => `  ${eventLine(event)}`),
     ),
     section("Next", nextCommands(letter)),
   ];

@@ -1,6 +1,6 @@
 import { constants } from "node:os";
 
-/** What the first Ctrl-C (or SIGTERM) began; `off` gives the signals back. */
+/** What the first Ctrl-C (or SIGTERM) began; `off` gives the signals back, if none came. */
 export type StopSignal = { readonly signal: AbortSignal; off(): void };
 
 /**
@@ -18,7 +18,11 @@ export function stopSignal(say: (line: string) => void): StopSignal {
     } else if (Date.now() - firstAt > echoMs) process.exit(128 + constants.signals[name]);
   };
   for (const name of signals) process.on(name, listen);
-  return { signal: controller.signal, off: () => signals.forEach((name) => process.off(name, listen)) };
+  const off = () => {
+    // After the first, an echo may still come: it must not kill a process that ends in order.
+    if (firstAt === undefined) for (const name of signals) process.off(name, listen);
+  };
+  return { signal: controller.signal, off };
 }
 
 /** The reason of a stop that somebody asked for: no failure. */

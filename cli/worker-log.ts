@@ -1,18 +1,23 @@
 import { inspect } from "node:util";
 import { DefaultLogger, type LogEntry, Runtime } from "@temporalio/worker";
+import { installWithMetrics } from "../worker/sdk-metrics.ts";
 
 export type LogChoice = {
   readonly level: "INFO" | "WARN";
   /** Messages to leave out: what is said otherwise. */
   readonly except?: readonly string[];
+  /** Whether the SDK's own metrics are to be had. */
+  readonly metrics?: boolean;
 };
 
 /** Sends what the SDK logs to `say`, one line each. Must come before the first worker. */
-export function logWith(say: (line: string) => void, { level, except = [] }: LogChoice): void {
+export async function logWith(say: (line: string) => void, choice: LogChoice): Promise<void> {
+  const { level, except = [], metrics = false } = choice;
   const logger = new DefaultLogger(level, (entry) => {
     if (!except.includes(entry.message)) say(lineOf(entry));
   });
-  Runtime.install({ logger });
+  if (metrics) await installWithMetrics({ logger });
+  else Runtime.install({ logger });
 }
 
 function lineOf({ timestampNanos, level, message, meta = {} }: LogEntry): string {

@@ -1,6 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { configFlag } from "./config-flag.ts";
 import { announceTarget } from "./open-client.ts";
+import { sayOpenLetters } from "./open-letters.ts";
 import { notice } from "./output-flag.ts";
 import { targetOptions, withTemporal } from "./target-flags.ts";
 
@@ -30,12 +31,13 @@ Examples:
     const target = targetOptions(options);
     await announceTarget(options);
     const [{ runWorker }, { logWith }] = await Promise.all([import("../worker/index.ts"), import("./worker-log.ts")]);
-    logWith(notice, { level: "INFO" });
+    await logWith(notice, { level: "INFO" });
     const { dev: _dev, jobs = [], ...rest } = config;
     const names = jobs.map(({ job }) => job.name).join(", ");
     await runUntilStopped(
       async () => await runWorker({ ...rest, ...target, jobs }),
-      `Working on ${names} (from ${from}). Ctrl-C stops.`,
+      () => `Working on ${names} (from ${from}). Ctrl-C stops.`,
     );
+    await sayOpenLetters(options);
   });
 }

@@ -4,12 +4,18 @@ import { registeredSearchAttributes } from "../connect/registered-search-attribu
 import { connectClient } from "../connect/temporal-client.ts";
 import { codecsOf } from "../model/codecs.ts";
 import type { SharedConfig } from "../model/config.ts";
+import type { Health } from "../model/health.ts";
 import type { Job } from "../model/job.ts";
 import { databaseUnset } from "../model/office-error.ts";
 import { searchAttributes } from "../model/search-attributes.ts";
 import { type Db, type OpenDatabase, openDatabase } from "../schema/database.ts";
+import { type Causes, causesOf } from "./causes.ts";
+import { type AskHealth, askHealth } from "./health.ts";
 import type { JobRun } from "./job-run.ts";
+import { type Events, eventsOf } from "./events.ts";
 import { type Letters, lettersOf } from "./letters.ts";
+import { type PruneLetters, pruneOf } from "./prune.ts";
+import { type Redrives, redrivesOf } from "./redrives.ts";
 import { startJob, type StartOptions } from "./start-job.ts";
 
 export type ConnectOptions = TargetOptions &
@@ -31,6 +37,16 @@ export type Dlo = AsyncDisposable & {
   /** Starts a job and waits for its result; fails with `JOB_DIED` if it dies. */
   run<Result = unknown, Input = unknown>(job: Job<Input>, input: Input, options?: StartOptions): Promise<Result>;
   readonly letters: Letters;
+  readonly causes: Causes;
+  readonly events: Events;
+  readonly redrives: Redrives;
+  readonly prune: PruneLetters;
+  /**
+   * How the office is, by its letters: of the client's own namespace, unless another is given.
+   *
+   * @throws {OfficeError} `USAGE`, `QUERY_TIMEOUT`, `DATABASE_UNREACHABLE`
+   */
+  health(options?: AskHealth): Promise<Health>;
   close(): Promise<void>;
 };
 
@@ -50,14 +66,21 @@ export async function connect(options: ConnectOptions = {}): Promise<Dlo> {
       ...(payloadCodecs.length === 0 ? {} : { dataConverter: { payloadCodecs } }),
     }));
   let opened: OpenDatabase | undefined;
-  const database = (): Db => {
+  const wholeDatabase = (): OpenDatabase => {
     if (target.database === undefined) throw databaseUnset();
-    return (opened ??= openDatabase(target.database.url)).db;
+    return (opened ??= openDatabase(target.database.url, { prepare: false }));
   };
+  const database = (): Db => wholeDatabase().db;
+  const databaseUrl = (): string => {
+    if (target.database === undefined) throw databaseUnset();
+    return target.database.url;
+  };
+  const closing = new AbortController();
   const attributesKnown = onceTrue(() => hasJobAttributes(temporal));
   const start: Dlo["start"] = async (job, input, startOptions) =>
     await startJob(temporal, job, input, startOptions, attributesKnown);
   const close = async () => {
+    closing.abort();
     await opened?.close();
     opened = undefined;
     if (options.client === undefined) await temporal.connection.close();
@@ -67,7 +90,12 @@ export async function connect(options: ConnectOptions = {}): Promise<Dlo> {
     temporal,
     start,
     run: async (job, input, startOptions) => await (await start(job, input, startOptions)).result(),
-    letters: lettersOf({ temporal, database }),
+    letters: lettersOf({ temporal, database, databaseUrl }),
+    causes: causesOf({ database, ...temporal.options }),
+    redrives: redrivesOf({ temporal, database }),
+    prune: pruneOf({ temporal, database }),
+    health: async (asked) => await askHealth(database(), { namespace: temporal.options.namespace, ...asked }),
+    events: eventsOf({ namespace: temporal.options.namespace, database: wholeDatabase, closing: closing.signal }),
     close,
     [Symbol.asyncDispose]: close,
   };

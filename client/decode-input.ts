@@ -1,8 +1,12 @@
 import { defaultPayloadConverter } from "@temporalio/common";
 import proto from "@temporalio/proto";
+import { cleanJson } from "../model/clean.ts";
 import { codecsOf, decodeAll } from "../model/codecs.ts";
 import type { SharedConfig } from "../model/config.ts";
 import { officeErrorOf } from "../model/office-error.ts";
+import { asRunMemo, type RunMemo } from "../model/run-memo.ts";
+
+const { Payload: PayloadProto, Payloads: PayloadsProto } = proto.temporal.api.common.v1;
 
 /**
  * The arguments in a row's serialized payloads.
@@ -10,9 +14,25 @@ import { officeErrorOf } from "../model/office-error.ts";
  * @throws {OfficeError} `CONFIG_INVALID` where they are encrypted and the codec is missing, or not theirs
  */
 export async function decodeInput(data: Uint8Array, codec: SharedConfig["codec"]): Promise<unknown[]> {
+  return await decodePayloads(() => PayloadsProto.decode(data).payloads, codec);
+}
+
+/** The memo of a row's run. Throws as `decodeInput` does. */
+export async function decodeMemo(data: Uint8Array | null, codec: SharedConfig["codec"]): Promise<RunMemo> {
+  if (data === null) return {};
+  const [memo] = await decodePayloads(() => [PayloadProto.decode(data)], codec);
+  return asRunMemo(memo);
+}
+
+/** The values of payloads as Temporal gives them. Throws as `decodeInput` does. */
+export async function decodePayloads(
+  payloads: () => readonly proto.temporal.api.common.v1.IPayload[],
+  codec: SharedConfig["codec"],
+): Promise<unknown[]> {
   try {
-    const { payloads } = proto.temporal.api.common.v1.Payloads.decode(data);
-    return (await decodeAll(payloads, codecsOf(codec))).map((payload) => defaultPayloadConverter.fromPayload(payload));
+    return (await decodeAll(payloads(), codecsOf(codec))).map((payload) =>
+      defaultPayloadConverter.fromPayload(payload),
+    );
   } catch (error) {
     throw officeErrorOf(
       "CONFIG_INVALID",
@@ -21,4 +41,12 @@ export async function decodeInput(data: Uint8Array, codec: SharedConfig["codec"]
       { cause: error },
     );
   }
+}
+
+/** Arguments as a row's `payload` shows them: the one by itself, several as a list, bytes as base64, in text that Postgres takes. */
+export function shownArguments(args: readonly unknown[]): unknown {
+  const values = args.map((value) =>
+    value instanceof Uint8Array ? { base64: Buffer.from(value).toString("base64") } : value,
+  );
+  return cleanJson(values.length === 1 ? values[0] : values.length === 0 ? null : values).value;
 }

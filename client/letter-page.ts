@@ -1,41 +1,31 @@
+import type { Filter, LetterOrder } from "../model/filter.ts";
 import { usage } from "../model/office-error.ts";
 import type { Db } from "../schema/database.ts";
-import { type LetterFilter, listLetters } from "../schema/list-letters.ts";
-import type { LetterRow } from "../schema/rows.ts";
+import { type LetterList, listLetters } from "../schema/list-letters.ts";
 
 export type PageOptions = {
+  /** @default "newest" */
+  readonly order?: LetterOrder;
   /** @default 50 @maximum 1000 */
   readonly limit?: number;
-  /** The `next` of the page before. */
+  /** The `next` of the page before, of the same order. */
   readonly after?: string;
 };
 
-export type LetterPage = {
-  readonly letters: readonly LetterRow[];
-  /** Where the next page begins; absent on the last. It stays good while letters arrive. */
-  readonly next?: string;
-};
+/** A page of letters. `next` is absent on the last, and stays good while letters arrive. */
+export type LetterPage = LetterList;
 
 /**
- * A page of letters, newest failure first.
+ * A page of letters.
  *
- * @throws {OfficeError} `USAGE` for a limit or a place that cannot be meant
+ * @throws {OfficeError} `USAGE` for a filter, an order, a limit or a place that cannot be meant
  */
-export async function listPage(db: Db, filter: LetterFilter, { limit = 50, after }: PageOptions): Promise<LetterPage> {
+export async function listPage(db: Db, filter: Filter, { order, limit = 50, after }: PageOptions): Promise<LetterPage> {
   if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
     throw usage(`limit must be a whole number from 1 to 1000, got ${limit}`);
-  const cursor = after === undefined ? {} : { after: readCursor(after) };
-  const letters = await listLetters(db, filter, { rows: limit, ...cursor });
-  const last = letters.at(-1);
-  return {
-    letters,
-    ...(letters.length < limit || last === undefined ? {} : { next: `${last.failedAt.getTime()}.${last.id}` }),
-  };
-}
-
-function readCursor(text: string): { failedAt: Date; id: string } {
-  const [, ms, id] = /^(\d{1,15})\.([0-9a-f-]{36})$/.exec(text) ?? [];
-  if (ms === undefined || id === undefined)
-    throw usage(`"${text}" is no place in the list: give the "next" of the page before`);
-  return { failedAt: new Date(Number(ms)), id };
+  return await listLetters(db, filter, {
+    rows: limit,
+    ...(order === undefined ? {} : { order }),
+    ...(after === undefined ? {} : { after }),
+  });
 }

@@ -1,33 +1,39 @@
-import {
-  type Client,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-  WorkflowUpdateRPCTimeoutOrCancelledError,
-} from "@temporalio/client";
-import { ApplicationFailure } from "@temporalio/common";
+import type { Readable } from "node:stream";
+import type { Client } from "@temporalio/client";
 import { v7 as uuidv7 } from "uuid";
+import { commandLetter } from "../connect/command-letter.ts";
 import type {
   AmendCommand,
   CommandName,
   DiscardCommand,
   ExpireCommand,
   ExtendCommand,
+  MoveCommand,
   NoteCommand,
   RetryCommand,
   Signature,
 } from "../model/command.ts";
 import { type Duration, formatDuration, parseDuration } from "../model/duration.ts";
-import { letterWorkflowId } from "../model/ids.ts";
-import { errorCodeOf, letterClosed, officeErrorOf, usage, waitTimeout } from "../model/office-error.ts";
+import type { ExportOptions } from "../model/export-options.ts";
+import type { ImportOptions, ImportReport } from "../model/import-report.ts";
+import { filterFrom, type FilterOrLine, inNamespace } from "../model/filter-line.ts";
+import { letterClosed, usage, waitTimeout } from "../model/office-error.ts";
 import { readCommand } from "../model/read-command.ts";
 import { isOpen } from "../model/status.ts";
 import type { Db } from "../schema/database.ts";
 import { getLetter } from "../schema/get-letter.ts";
 import { type LetterStory, letterStory } from "../schema/letter-story.ts";
-import type { LetterFilter } from "../schema/list-letters.ts";
+import { countLetters, type LetterCount } from "../schema/count-letters.ts";
 import { noteLetter } from "../schema/note-letter.ts";
 import type { LetterRow } from "../schema/rows.ts";
+import { type DiffOptions, type LetterDiff, letterDiff } from "./letter-diff.ts";
+import { type AskStats, askStats } from "./stats.ts";
+import { exportLetters } from "./export-letters.ts";
+import { importLetters } from "./import-letters.ts";
+import type { Lines } from "./read-lines.ts";
 import { type LetterPage, listPage, type PageOptions } from "./letter-page.ts";
+import { type ReopenCommand, reopenLetter } from "./reopen-letter.ts";
+import { findSimilar, type SimilarLetters, type SimilarOptions } from "./similar-letters.ts";
 
 /** How long a command may wait for the office, and a retry for its outcome. */
 export type WaitOptions = {
@@ -51,11 +57,34 @@ export type WaitOptions = {
  *   `PAYLOAD_OMITTED`, `USAGE`; `WAIT_TIMEOUT` where no office answers
  */
 export type Letters = {
-  /** A page, newest failure first; of the client's own namespace, unless the filter names another. */
-  list(filter?: LetterFilter, page?: PageOptions): Promise<LetterPage>;
+  /** A page, newest failure first; of the client's own namespace, unless the filter or line names another. */
+  list(filter?: FilterOrLine, page?: PageOptions): Promise<LetterPage>;
+  /** How many letters fit; `exact: false` where there are at least so many. Of the same namespace as `list`. */
+  count(filter?: FilterOrLine): Promise<LetterCount>;
   get(id: string): Promise<LetterRow>;
+  /** The numbers of the letters that fit a filter, of the client's own namespace unless it names another. See `AskStats`. */
+  readonly stats: AskStats;
   /** All that happened to a letter: its deaths with their attempts, and its events, in order. */
   story(id: string): Promise<LetterStory>;
+  /** Other letters like this one, of its cause first, and what differs in their inputs. */
+  similar(id: string, options?: SimilarOptions): Promise<SimilarLetters>;
+  /** Its input against those of the last runs of the same job that succeeded: what sets it apart comes first. */
+  diff(id: string, options?: DiffOptions): Promise<LetterDiff>;
+  /**
+   * All letters that fit, by id, each once, as a stream of bytes: CSV, JSON lines or Parquet, of one moment and in constant
+   * memory. Of the same namespace as `list`.
+   *
+   * @throws {OfficeError} `USAGE` at once for what cannot be meant; what goes wrong later ends the stream
+   */
+  export(filter?: FilterOrLine, options?: ExportOptions): Readable;
+  /**
+   * Brings letters back from JSON lines, best those of a full export: into this namespace and database, parked. What is here
+   * already is left alone.
+   *
+   * @param lines pieces of a file as bytes, or whole lines as texts
+   * @throws {OfficeError} `OFFICE_MISMATCH`; a line that cannot be imported is reported, not thrown
+   */
+  import(lines: Lines, options?: ImportOptions): Promise<ImportReport>;
   /** Runs the job again under its own id. */
   retry(id: string, command?: RetryCommand & WaitOptions): Promise<LetterRow>;
   /** Does now what the end of the retention does: closes the letter, or retries it, by its policy. */
@@ -66,35 +95,60 @@ export type Letters = {
   amend(id: string, command: AmendCommand): Promise<LetterRow>;
   /** Sets how long it waits, counted from now; `"indefinite"` holds it. */
   extend(id: string, command: ExtendCommand): Promise<LetterRow>;
+  /** Files it under another dead letter queue; its clock stays as it is. */
+  move(id: string, command: MoveCommand): Promise<LetterRow>;
+  /** Opens an expired or discarded letter again, with a new retention. */
+  reopen(id: string, command?: ReopenCommand): Promise<LetterRow>;
   /** Writes a line into its story; a closed letter takes it too. */
   note(id: string, command: NoteCommand): Promise<LetterRow>;
 };
 
-type Needs = { readonly temporal: Client; readonly database: () => Db };
+type Needs = { readonly temporal: Client; readonly database: () => Db; readonly databaseUrl: () => string };
 
-export function lettersOf({ temporal, database }: Needs): Letters {
+export function lettersOf({ temporal, database, databaseUrl }: Needs): Letters {
   const { namespace } = temporal.options;
-  const command = async (id: string, name: CommandName, given: Signature): Promise<LetterRow> => {
-    const { name: _, ...checked } = readCommand(name, given);
-    const letter = await getLetter(database(), id, { namespace });
-    // A job of the same id may have died here as well: the command would reach that one's letter.
+  const refuseForeign = (letter: LetterRow): void => {
     if (letter.namespace !== namespace)
       throw usage(
         `Dead letter ${letter.id} is in namespace "${letter.namespace}", and this client is connected to "${namespace}". Connect to that one (--namespace)`,
       );
+  };
+  const command = async (id: string, name: CommandName, given: Signature): Promise<LetterRow> => {
+    const { name: _, ...checked } = readCommand(name, given);
+    const letter = await getLetter(database(), id, { namespace });
+    // A job of the same id may have died here as well: the command would reach that one's letter.
+    refuseForeign(letter);
     const requestId = given.requestId ?? uuidv7();
     const signed = { by: temporal.options.identity, ...checked, requestId };
     if (!isOpen(letter.status)) {
       if (name !== "note") throw letterClosed(letter.id, letter.status);
       const { text, ...signature } = signed as NoteCommand & { requestId: string };
       await noteLetter(database(), letter.id, { type: "noted", atMs: Date.now(), ...signature, data: { text } });
-    } else await update(temporal, letter, name, signed);
+    } else {
+      const statusNow = async () => (await getLetter(database(), letter.id)).status;
+      await commandLetter(temporal, letter, name, signed, { statusNow });
+    }
     return await getLetter(database(), letter.id);
   };
   return {
-    list: async (filter = {}, page = {}) => await listPage(database(), { namespace, ...filter }, page),
+    list: async (filter = {}, page = {}) =>
+      await listPage(database(), inNamespace(filterFrom(filter), namespace), page),
+    count: async (filter = {}) => await countLetters(database(), inNamespace(filterFrom(filter), namespace)),
     get: async (id) => await getLetter(database(), id, { namespace }),
+    stats: askStats(database, namespace),
     story: async (id) => await letterStory(database(), (await getLetter(database(), id, { namespace })).id),
+    async similar(id, options = {}) {
+      const letter = await getLetter(database(), id, { namespace });
+      return await findSimilar(database(), letter, options, temporal.options.loadedDataConverter.payloadCodecs);
+    },
+    async diff(id, options = {}) {
+      const letter = await getLetter(database(), id, { namespace });
+      refuseForeign(letter);
+      return await letterDiff(temporal, database(), letter, options);
+    },
+    export: (filter = {}, options = {}) =>
+      exportLetters(databaseUrl(), inNamespace(filterFrom(filter), namespace), options),
+    import: async (lines, options = {}) => await importLetters({ temporal, db: database() }, lines, options),
     async retry(id, { waitFor = 0, ...given } = {}) {
       const waitMs = parseDuration(waitFor, "waitFor", { minimumMs: 0 });
       const letter = await command(id, "retry", given);
@@ -104,55 +158,14 @@ export function lettersOf({ temporal, database }: Needs): Letters {
     discard: async (id, given = {}) => await command(id, "discard", given),
     amend: async (id, given) => await command(id, "amend", given),
     extend: async (id, given) => await command(id, "extend", given),
+    move: async (id, given) => await command(id, "move", given),
+    async reopen(id, given = {}) {
+      const letter = await getLetter(database(), id, { namespace });
+      refuseForeign(letter);
+      return await reopenLetter(temporal, database(), letter, given);
+    },
     note: async (id, given) => await command(id, "note", given),
   };
-}
-
-/** How long the office may take for a command. A new input is checked by the job's worker within 10 seconds. */
-const officeMs = 20_000;
-
-async function update(
-  temporal: Client,
-  letter: LetterRow,
-  name: CommandName,
-  args: { requestId: string },
-): Promise<void> {
-  const handle = temporal.workflow.getHandle(letterWorkflowId(letter.workflowId));
-  for (let tries = 1; ; tries++) {
-    try {
-      await temporal.connection.withDeadline(
-        Date.now() + officeMs,
-        async () => await handle.executeUpdate(name, { args: [args], updateId: args.requestId }),
-      );
-      return;
-    } catch (error) {
-      // The letter was just continuing as new. It remembers the request id, so asking again is harmless.
-      if (isTaskFailure(error) && tries < 5) continue;
-      throw translate(error, letter, name);
-    }
-  }
-}
-
-function translate(error: unknown, letter: LetterRow, name: CommandName): unknown {
-  if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
-    const code = errorCodeOf({ code: error.cause.type });
-    if (code !== undefined) return officeErrorOf(code, error.cause.message, { id: letter.id }, { cause: error });
-  }
-  if (error instanceof WorkflowNotFoundError)
-    return officeErrorOf(
-      "LETTER_CLOSED",
-      `Dead letter ${letter.id} takes no commands: its workflow is not running. If its row is still open, somebody terminated it`,
-      { id: letter.id },
-      { cause: error },
-    );
-  if (isDeadline(error))
-    return officeErrorOf(
-      "WAIT_TIMEOUT",
-      `No office carried out "${name}" of dead letter ${letter.id} within ${formatDuration(officeMs)}. Is one running? (dlo office, or dlo dev)`,
-      { id: letter.id },
-      { cause: error },
-    );
-  return error;
 }
 
 async function outcome(db: Db, letter: LetterRow, waitMs: number): Promise<LetterRow> {
@@ -164,16 +177,4 @@ async function outcome(db: Db, letter: LetterRow, waitMs: number): Promise<Lette
     seen = await getLetter(db, letter.id);
   }
   return seen;
-}
-
-function isTaskFailure(error: unknown): boolean {
-  return /unexpected workflow task failure|Workflow Task in failed state/i.test(messagesOf(error));
-}
-
-function isDeadline(error: unknown): boolean {
-  return error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || /DEADLINE_EXCEEDED/i.test(messagesOf(error));
-}
-
-function messagesOf(error: unknown): string {
-  return error instanceof Error ? `${error.message} ${messagesOf(error.cause)}` : "";
 }

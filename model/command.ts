@@ -1,7 +1,8 @@
 import type { Duration } from "./duration.ts";
+import type { RunOptions } from "./run-options.ts";
 
 /** What can be asked of a letter. Each is a Temporal signal and an update of the same name. */
-export const commandNames = ["retry", "expire", "discard", "amend", "extend", "note"] as const;
+export const commandNames = ["retry", "expire", "discard", "amend", "extend", "move", "note"] as const;
 
 export type CommandName = (typeof commandNames)[number];
 
@@ -14,22 +15,36 @@ export type Signature = {
   readonly requestId?: string;
 };
 
-export type RetryCommand = Signature & {
+/** Signs a command to a letter. */
+export type LetterSignature = Signature & {
+  /** The redrive that asks: what comes of the command is written to its item. */
+  readonly redrive?: string;
+};
+
+export type RetryCommand = LetterSignature & {
   /** A new input for the job, checked against its schema. Absent: the recorded one. */
   readonly input?: unknown;
   /** Wait this long first. A plain `retry` overtakes the wait. */
   readonly after?: Duration;
   /** Take the new input without asking the job's worker; recorded in the event. */
   readonly unchecked?: boolean;
+  /** Take back a retry that is set for later; its retention begins anew. */
+  readonly cancel?: boolean;
+  /** For this retry alone: another task queue, job, retry policy, or other timeouts. Not with `after`. */
+  readonly run?: RunOptions;
 };
-export type ExpireCommand = Signature;
-export type DiscardCommand = Signature;
-export type AmendCommand = Signature & { readonly input: unknown; readonly unchecked?: boolean };
-export type ExtendCommand = Signature & {
+export type ExpireCommand = LetterSignature;
+export type DiscardCommand = LetterSignature;
+export type AmendCommand = LetterSignature & { readonly input: unknown; readonly unchecked?: boolean };
+export type ExtendCommand = LetterSignature & {
   /** Counted from now; `"indefinite"` holds the letter until somebody acts. */
   readonly retention: Duration | "indefinite";
 };
-export type NoteCommand = Signature & { readonly text: string };
+export type MoveCommand = LetterSignature & {
+  /** The dead letter queue to file it under. Its clock stays as it is. */
+  readonly queue: string;
+};
+export type NoteCommand = LetterSignature & { readonly text: string };
 
 export type Command =
   | ({ readonly name: "retry" } & RetryCommand)
@@ -37,16 +52,23 @@ export type Command =
   | ({ readonly name: "discard" } & DiscardCommand)
   | ({ readonly name: "amend" } & AmendCommand)
   | ({ readonly name: "extend" } & ExtendCommand)
+  | ({ readonly name: "move" } & MoveCommand)
   | ({ readonly name: "note" } & NoteCommand);
 
 /** The fields that a command of each name takes, for checks at the door. */
 export const commandFields = {
-  retry: ["input", "after", "unchecked"],
+  retry: ["input", "after", "unchecked", "cancel", "run"],
   expire: [],
   discard: [],
   amend: ["input", "unchecked"],
   extend: ["retention"],
+  move: ["queue"],
   note: ["text"],
 } as const satisfies Record<CommandName, readonly string[]>;
 
-export const signatureFields = ["by", "reason", "requestId"] as const satisfies readonly (keyof Signature)[];
+export const signatureFields = [
+  "by",
+  "reason",
+  "requestId",
+  "redrive",
+] as const satisfies readonly (keyof LetterSignature)[];

@@ -1,16 +1,18 @@
+import type { Amendments } from "./amendments.ts";
 import type { Classifier } from "./classify.ts";
-import { parseRetention } from "./contract.ts";
 import { type Duration, parseDuration } from "./duration.ts";
+import { checkFingerprintRules, type FingerprintRule } from "./fingerprint-rule.ts";
+import { type HealthOptions, healthLimits } from "./health.ts";
+import { checkHooks, type Hooks } from "./hooks.ts";
 import type { HandledJob } from "./job.ts";
+import { parseListen } from "./listen.ts";
 import { configInvalid } from "./office-error.ts";
+import type { Probes } from "./probes.ts";
+import { checkQueueRules, type QueueRules } from "./queue-policy.ts";
 import { unknownWord } from "./suggest.ts";
 
 /** How a dead letter queue keeps its letters. */
-export type QueueOptions = {
-  /** For jobs whose contract names none. @default `DLO_RETENTION`, else "30 days" */
-  readonly retention?: Duration | "indefinite";
-  /** How long records are kept after their letters are closed. @default `DLO_KEEP_FOR`, else "90 days" */
-  readonly keepFor?: Duration | "indefinite";
+export type QueueOptions = QueueRules & {
   /**
    * What is stored to look at where a codec encrypts payloads. `encoded`: only the encrypted bytes. `decoded`: the JSON
    * beside them, readable for whoever reads the table.
@@ -49,6 +51,18 @@ export type OfficeConfig = {
   readonly queues?: Readonly<Record<string, QueueOptions>>;
   /** Names of fields, or dotted paths, whose values never show: in `payload`, `headers`, or the command line. */
   readonly redact?: readonly string[];
+  /** Which deaths have the same cause, where the built-in fingerprint is not what you want. A changed rule concerns new deaths; `dlo causes regroup` applies it to old ones. */
+  readonly fingerprint?: readonly FingerprintRule[];
+  /** Changes of inputs that a redrive can ask for by name: `dlo redrive … --amend fixYear`. */
+  readonly amendments?: Amendments;
+  /** Health probes of what jobs depend on, that a redrive can wait for by name: `dlo redrive … --when gateway`. */
+  readonly probes?: Probes;
+  /** `host:port` where it answers `/health`, `/ready`, `/live` and `/metrics`. @default it has no port */
+  readonly listen?: string;
+  /** From where on `/health` is not well. */
+  readonly health?: HealthOptions;
+  /** Whom it tells of what, by type of event: a function, an address that the event is posted to, or a list of these. */
+  readonly on?: Hooks;
 };
 
 /** What both read, and `dlo dev`. */
@@ -80,11 +94,13 @@ export function defineConfig(config: Config): Config {
     if (!allKeys.includes(key)) throw configInvalid("dlo.config", unknownWord("config key", key, allKeys));
   if (config.jobs !== undefined) checkJobs(config.jobs);
   for (const [name, queue] of Object.entries(config.queues ?? {})) checkQueue(name, queue);
+  checkQueueRules(config.queues ?? {}, (where, problem) => configInvalid(`queues.${where}`, problem));
   if (config.redact !== undefined && !isWords(config.redact))
     throw configInvalid(
       "redact",
       'it must be a list of field names or dotted paths, such as ["password", "card.number"]',
     );
+  if (config.fingerprint !== undefined) checkFingerprintRules(config.fingerprint);
   if (config.shutdownGraceTime !== undefined)
     asConfig("shutdownGraceTime", () => parseDuration(config.shutdownGraceTime, "shutdownGraceTime", { minimumMs: 0 }));
   if (config.classifier !== undefined && typeof config.classifier !== "function")
@@ -92,6 +108,15 @@ export function defineConfig(config: Config): Config {
   checkActivities(config);
   if (config.office !== undefined && (typeof config.office !== "string" || config.office === ""))
     throw configInvalid("office", "it must be a name");
+  for (const [name, amendment] of Object.entries(config.amendments ?? {}))
+    if (typeof amendment !== "function")
+      throw configInvalid(`amendments.${name}`, "it must be a function of the input, which returns the new one");
+  for (const [name, probe] of Object.entries(config.probes ?? {}))
+    if (typeof probe !== "function")
+      throw configInvalid(`probes.${name}`, "it must be a function that returns whether all is well");
+  if (config.listen !== undefined) asConfig("listen", () => parseListen(config.listen));
+  if (config.health !== undefined) asConfig("health", () => healthLimits(config.health));
+  if (config.on !== undefined) asConfig("on", () => checkHooks(config.on));
   return config;
 }
 
@@ -108,9 +133,12 @@ export function refuseForeignKeys(config: Config, process: "worker" | "office"):
 }
 
 const workerKeys = ["jobs", "workflowsPath", "activities", "classifier", "shutdownGraceTime"];
-const officeKeys = ["office", "queues", "redact"];
+const officeKeys = ["office", "queues", "redact", "fingerprint", "amendments", "probes", "listen", "health", "on"];
 const allKeys = [...workerKeys, ...officeKeys, "codec", "dev"];
-const queueKeys = ["retention", "keepFor", "store", "payload"];
+const queueKeys = [
+  ...["retention", "keepFor", "onExpire", "maximumRetries", "warnBefore", "autoRetry"],
+  ...["store", "payload"],
+];
 
 function checkJobs(jobs: readonly HandledJob[]): void {
   const seen = new Set<string>();
@@ -131,7 +159,7 @@ function checkActivities({ jobs = [], activities }: Config): void {
   if (activities === undefined) return;
   if (typeof activities !== "object" || activities === null)
     throw configInvalid("activities", "it must be an object of functions");
-  const taken = [...jobs.map(({ job }) => job.name), "validateInput"];
+  const taken = [...jobs.map(({ job }) => job.name), "validateInput", "decideTimeout"];
   for (const name of Object.keys(activities))
     if (taken.includes(name))
       throw configInvalid(
@@ -143,10 +171,6 @@ function checkActivities({ jobs = [], activities }: Config): void {
 function checkQueue(name: string, queue: QueueOptions): void {
   for (const key of Object.keys(queue))
     if (!queueKeys.includes(key)) throw configInvalid(`queues.${name}`, unknownWord("queue option", key, queueKeys));
-  for (const key of ["retention", "keepFor"] as const) {
-    const value = queue[key];
-    if (value !== undefined) asConfig(`queues.${name}.${key}`, () => parseRetention(value, key));
-  }
   for (const [key, choices] of Object.entries({ store: ["encoded", "decoded"], payload: ["keep", "omit"] })) {
     const value = queue[key as "store" | "payload"];
     if (value !== undefined && !choices.includes(value))

@@ -48,9 +48,9 @@ export type DeadLetterOptions = {
   readonly keepFor?: Duration | "indefinite";
   /** Free words, to find letters by. */
   readonly tags?: readonly string[];
-  /** What the end of the retention does. @default "expire" */
+  /** What the end of the retention does. @default the queue's policy, else "expire" */
   readonly onExpire?: "expire" | "retry";
-  /** Retries on expiry, at most, over all deaths of a letter. @default 3 */
+  /** Retries that nobody asked for, at most, over all deaths of a letter. @default the queue's policy, else 3 */
   readonly maximumRetries?: number;
 };
 
@@ -86,6 +86,8 @@ export type ResolvedContract = {
     readonly retry: JobContract["activity"]["retry"] & { readonly maximumAttempts: number };
   };
   readonly deadLetter: DeadLetterPolicy | false;
+  /** The worker has code, `onFailure` or `record`, that is asked before a death of which no attempt could tell. */
+  readonly decides?: true;
 };
 
 export type DeadLetterPolicy = {
@@ -94,8 +96,8 @@ export type DeadLetterPolicy = {
   readonly retentionMs?: number | "indefinite";
   readonly keepForMs?: number | "indefinite";
   readonly tags: readonly string[];
-  readonly onExpire: "expire" | "retry";
-  readonly maximumRetries: number;
+  readonly onExpire?: "expire" | "retry";
+  readonly maximumRetries?: number;
 };
 
 export type ContractOptions = {
@@ -109,8 +111,6 @@ export const defaultDeadLetterPolicy: DeadLetterPolicy = {
   queue: defaultQueue,
   office: defaultOffice,
   tags: [],
-  onExpire: "expire",
-  maximumRetries: 3,
 };
 
 /** Checks what a contract says and turns it into plain data. Throws `JOB_INVALID` with the reason and the likely meaning. */
@@ -238,21 +238,21 @@ function readPolicy(fail: Fail, options: DeadLetterOptions): DeadLetterPolicy {
   refuseUnknown(fail, options, deadLetterKeys, "deadLetter option");
   const { queue, office, tags, onExpire, maximumRetries } = { ...defaultDeadLetterPolicy, ...dropUndefined(options) };
   for (const [key, value] of Object.entries({ queue, office }))
-    if (typeof value !== "string" || !/^[\w.\-/:]{1,100}$/.test(value))
+    if (!isQueueName(value))
       throw fail(
         `deadLetter.${key} must be a name of 1 to 100 letters, digits, or . - _ / :, got ${JSON.stringify(value)}`,
       );
   if (!isTextList(tags)) throw fail("deadLetter.tags must be a list of words");
-  if (onExpire !== "expire" && onExpire !== "retry")
+  if (onExpire !== undefined && onExpire !== "expire" && onExpire !== "retry")
     throw fail(`deadLetter.onExpire must be "expire" or "retry", got ${JSON.stringify(onExpire)}`);
-  if (!Number.isInteger(maximumRetries) || maximumRetries < 0)
+  if (maximumRetries !== undefined && (!Number.isInteger(maximumRetries) || maximumRetries < 0))
     throw fail(`deadLetter.maximumRetries must be a whole number of at least 0, got ${maximumRetries}`);
   return {
     queue,
     office,
     tags: [...tags],
-    onExpire,
-    maximumRetries,
+    ...(onExpire === undefined ? {} : { onExpire }),
+    ...(maximumRetries === undefined ? {} : { maximumRetries }),
     ...span(fail, options.retention, "retention", "retentionMs"),
     ...span(fail, options.keepFor, "keepFor", "keepForMs"),
   };
@@ -261,6 +261,11 @@ function readPolicy(fail: Fail, options: DeadLetterOptions): DeadLetterPolicy {
 function span(fail: Fail, value: Duration | "indefinite" | undefined, key: string, field: string) {
   if (value === undefined) return {};
   return { [field]: asJobError(fail, () => parseRetention(value, `deadLetter.${key}`)) };
+}
+
+/** Names of dead letter queues and of offices. */
+export function isQueueName(value: unknown): value is string {
+  return typeof value === "string" && /^[\w.\-/:]{1,100}$/.test(value);
 }
 
 /** Reads a retention: a duration, or `"indefinite"`. */

@@ -2,6 +2,7 @@ import type { Category } from "./category.ts";
 import type { ErrorRecord } from "./error-record.ts";
 import type { CauseRef, Ledger } from "./ledger.ts";
 import type { Reason } from "./reason.ts";
+import type { RecordExtra } from "./record-extra.ts";
 
 /**
  * One end of one run of a job, as the run itself tells it.
@@ -19,6 +20,10 @@ export type Death = {
   readonly cause?: CauseRef;
   readonly ledger: Ledger;
   readonly key?: string;
+  /** The dead letter queue that the job's `onFailure` chose for this death. Heeded where it begins a letter; an open one stays where it is. */
+  readonly queue?: string;
+  /** What the job's `record` hook adds to the record. */
+  readonly extra?: RecordExtra;
   readonly diedAtMs: number;
 };
 

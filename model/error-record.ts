@@ -11,6 +11,8 @@ import { bounded, type Bounds, type Marks, snapshot } from "./snapshot.ts";
 export type ErrorRecord = ErrorCause & {
   /** What lay below, the direct cause first, the innermost last; at most 5. */
   readonly causes: readonly ErrorCause[];
+  /** What the job's `record` hook added, at most 16 KiB; only in the record of a death. */
+  readonly extra?: Readonly<Record<string, unknown>>;
 };
 
 export type ErrorCause = {

@@ -33,18 +33,33 @@ export function fingerprint(error: ErrorRecord): Fingerprint {
   const inner = innermostOf(error);
   const normalizedMessage = messagePattern(saidBy(outer));
   const frame = frameOf(error);
-  const said = (of: ErrorCause) => [of.type, of.code ?? "", httpStatus(of) ?? "", messageSkeleton(saidBy(of))];
+  const said = (of: ErrorCause) => [of.type, codeOf(of) ?? "", httpStatus(of) ?? "", messageSkeleton(saidBy(of))];
   const ingredients = [fingerprintVersion, said(outer), inner === outer ? [] : said(inner), frame ?? ""];
   const hash = sha256(JSON.stringify(ingredients)).slice(0, 32);
-  const below = inner === outer ? "" : ` (${inner.code ?? inner.type}: ${messagePattern(saidBy(inner))})`;
+  const below = inner === outer ? "" : ` (${codeOf(inner) ?? inner.type}: ${messagePattern(saidBy(inner))})`;
   return {
     version: fingerprintVersion,
     hash,
     causeId: uuidOf(`dead-letter-office cause ${fingerprintVersion} ${hash}`),
     normalizedMessage,
     frame,
-    title: cutText(`${outer.type}: ${normalizedMessage}${below}`.replace(/\s+/g, " "), 200),
+    title: cutText(
+      `${outer.type}${isTimeout(outer) ? ` (${codeOf(outer)})` : ""}: ${normalizedMessage}${below}`.replace(
+        /\s+/g,
+        " ",
+      ),
+      200,
+    ),
   };
+}
+
+/** Temporal's timeouts all say the same; which of them it was is a code in all but name. */
+function codeOf(error: ErrorCause): string | undefined {
+  return isTimeout(error) ? String(error.properties?.["timeoutType"]) : error.code;
+}
+
+function isTimeout({ type, properties }: ErrorCause): boolean {
+  return type === "TimeoutFailure" && typeof properties?.["timeoutType"] === "string";
 }
 
 /** The message; of a validation error its issues, each once however many items of a list have it. */
@@ -91,7 +106,8 @@ function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-function uuidOf(text: string): string {
+/** A UUID (v8) that follows from the text alone. */
+export function uuidOf(text: string): string {
   const hex = sha256(text);
   const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
   return [

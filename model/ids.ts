@@ -2,17 +2,59 @@
 export const letterType = "deadLetter";
 
 /** Types that are ours; no job may take one. Some come with later releases and are kept free for them. */
-export const reservedTypes = [letterType, "redrive", "reconcile", "prune", "office"] as const;
+export const reservedTypes = [
+  letterType,
+  "redrive",
+  "previewRedrive",
+  "reconcile",
+  "prune",
+  "office",
+  "deliverEvent",
+] as const;
 
 /** Activity types that are ours. */
 export const reservedActivities = [
   "parkDeadLetter",
   "validateInput",
+  "decideTimeout",
   "beginRetry",
   "project",
   "recordDeath",
   "followRun",
+  "policyOf",
+  "deliverEvent",
+  "prepareRedrive",
+  "driveRedrive",
+  "controlRedrive",
+  "finishRedrive",
+  "previewRedrive",
+  "pruneLetters",
+  "finishPrune",
 ] as const;
+
+/** The workflow type of a redrive. */
+export const redriveType = "redrive";
+
+/** The workflow type of a dry run. */
+export const previewType = "previewRedrive";
+
+/** The workflow id of a redrive. */
+export function redriveWorkflowId(redriveId: string): string {
+  return `${redriveType}/${redriveId}`;
+}
+
+/** The workflow type of a prune. */
+export const pruneType = "prune";
+
+/** The workflow id of a prune that somebody started. */
+export function pruneWorkflowId(pruneId: string): string {
+  return `${pruneType}/${pruneId}`;
+}
+
+/** The Temporal Schedule that prunes. Its runs have its own time behind their workflow id. */
+export function pruneScheduleId(office: string): string {
+  return `${office}/${pruneType}`;
+}
 
 const letterPrefix = "dead-letter/";
 

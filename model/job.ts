@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Category } from "./category.ts";
 import type { ContractOptions, JobContract } from "./contract.ts";
 import { readContract } from "./contract.ts";
+import type { OnFailure, RecordHook } from "./failure-policy.ts";
 import { jobInvalid } from "./office-error.ts";
 import { unknownWord } from "./suggest.ts";
 
@@ -16,12 +17,27 @@ export type Job<Input = any, Parsed = any> = {
   /** What the job is about: an order, a customer. */
   readonly key?: (input: Parsed) => string | undefined;
   readonly contract: JobContract;
-  /** Binds the code that does the work, for a worker. */
-  handle<Result>(handler: Handler<Parsed, Result>): HandledJob<Input, Parsed, Result>;
+  /**
+   * Binds the code that does the work, for a worker.
+   *
+   * @throws {OfficeError} `JOB_INVALID` for an unknown option, or one that is no function
+   */
+  handle<Result>(handler: Handler<Parsed, Result>, options?: HandlerOptions<Parsed>): HandledJob<Input, Parsed, Result>;
+};
+
+/**
+ * Code of a job beside its handler, which runs in the worker too. It is given to `handle`, and not to `defineJob`: app services
+ * import the contract, and would load all that this code imports.
+ */
+export type HandlerOptions<Parsed = any> = {
+  /** Decides what becomes of the job when an attempt fails. @default the contract decides */
+  readonly onFailure?: OnFailure<Parsed>;
+  /** Adds to the record of a death. @default nothing is added */
+  readonly record?: RecordHook<Parsed>;
 };
 
 /** A contract with its code: what `runWorker` takes. */
-export type HandledJob<Input = any, Parsed = any, Result = any> = {
+export type HandledJob<Input = any, Parsed = any, Result = any> = HandlerOptions<Parsed> & {
   readonly job: Job<Input, Parsed>;
   readonly handler: Handler<Parsed, Result>;
 };
@@ -83,9 +99,18 @@ export function defineJob<Schema extends StandardSchemaV1>(
     input: options.input,
     ...(options.key === undefined ? {} : { key: options.key }),
     contract,
-    handle: (handler) => ({ job, handler }),
+    handle: (handler, options = {}) => ({ job, handler, ...checkedOptions(contract.name, options) }),
   };
   return job;
 }
 
 const jobKeys = ["name", "input", "activity", "deadLetter", "taskQueue", "key"];
+const handlerKeys = ["onFailure", "record"];
+
+function checkedOptions(name: string, options: HandlerOptions): HandlerOptions {
+  for (const [key, value] of Object.entries(options)) {
+    if (!handlerKeys.includes(key)) throw jobInvalid(name, unknownWord("handler option", key, handlerKeys));
+    if (value !== undefined && typeof value !== "function") throw jobInvalid(name, `${key} must be a function`);
+  }
+  return options;
+}

@@ -1,6 +1,7 @@
 import type { Category } from "./category.ts";
 import { utf8Bytes } from "./clean.ts";
 import { compactError, type ErrorRecord } from "./error-record.ts";
+import type { RecordExtra } from "./record-extra.ts";
 
 /**
  * The attempt ledger: what happened to each attempt of a run. It travels inside Temporal, in heartbeat details and in
@@ -38,7 +39,8 @@ export type AttemptEntry = {
 /**
  * - `open`: begun, no answer yet
  * - `failed`: the handler threw
- * - `interrupted`: handed back by a worker that shut down, or paused or reset by an operator; not counted as an attempt
+ * - `interrupted`: handed back by a worker that shut down, or paused or reset by an operator, or to wait after a timeout as
+ *   the job's policy asked; not counted as an attempt
  * - `timed_out`: it ran into its start-to-close timeout
  * - `lost`: it never answered; its worker vanished
  */
@@ -68,6 +70,10 @@ export type AttemptFailure = {
   readonly category: Category;
   readonly cause: CauseRef;
   readonly givenUp?: true;
+  /** The dead letter queue that the job's `onFailure` chose. */
+  readonly queue?: string;
+  /** What the job's `record` hook adds. */
+  readonly extra?: RecordExtra;
 };
 
 /** Which cause an error belongs to. */
@@ -112,7 +118,7 @@ export function openAttempt(
 }
 
 /** How an attempt ended that could not say so itself. */
-export type SilentEnd = Pick<AttemptEntry, "state" | "error" | "category"> & { readonly endedAtMs?: number };
+export type SilentEnd = Required<Pick<AttemptEntry, "state" | "error" | "category">> & { readonly endedAtMs?: number };
 
 /** Ends open entries. */
 export function closeOpen(ledger: Ledger, endOf: (open: AttemptEntry) => SilentEnd): Ledger {

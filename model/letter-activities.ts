@@ -2,6 +2,8 @@ import type { DeadLetterPolicy } from "./contract.ts";
 import type { Death } from "./death.ts";
 import type { LetterEvent } from "./event.ts";
 import type { LastDeath, LetterState } from "./letter-state.ts";
+import type { QueuePolicy } from "./queue-policy.ts";
+import type { ItemCode, ItemState } from "./redrive.ts";
 import type { Status } from "./status.ts";
 
 /** What letters and dying jobs do to the world. Run by the office; declared here, because workflows may not see the code. */
@@ -16,6 +18,8 @@ export type LetterActivities = {
   recordDeath(record: DeathRecord): Promise<RecordedDeath>;
   /** Waits for the newest run of a workflow id to end. */
   followRun(ask: FollowRun): Promise<FollowedRun>;
+  /** The policy that a queue has now. */
+  policyOf(queue: string): Promise<QueuePolicy>;
 };
 
 /** What a job's own worker answers, whether its handler is one of ours or not. */
@@ -50,6 +54,8 @@ export type BeginRetry = {
   readonly letterId: string;
   readonly revision: number;
   readonly event: LetterEvent;
+  /** Nobody asked for it: its run is told of the earlier deaths. */
+  readonly automatic?: true;
   /** A new input, to be kept in the row and run. */
   readonly amendment?: Amendment;
 };
@@ -68,9 +74,26 @@ export type Projection = {
   readonly expiryRetries?: number;
   readonly retriedAtMs?: number;
   readonly retentionMs?: number | "indefinite";
+  readonly queue?: string;
+  /** That of the new queue, where it is handed on. */
+  readonly policy?: QueuePolicy;
   readonly amendment?: Amendment;
+  /** Opens a closed row again, and that alone. */
+  readonly reopen?: true;
+  /** What came of a redrive's command. */
+  readonly item?: ItemOutcome;
   /** Closes the row, provided that it has no more deaths than the letter knows. */
   readonly close?: { readonly deaths: number; readonly reason: string | null; readonly atMs: number };
+};
+
+/** What a letter tells the redrive that asked: its item is written with the letter's own row, or not at all. */
+export type ItemOutcome = {
+  readonly redrive: string;
+  readonly state: Exclude<ItemState, "behind" | "waiting">;
+  readonly runId?: string;
+  /** Why it was refused or skipped. */
+  readonly code?: ItemCode;
+  readonly why?: string;
 };
 
 /** `stale`: the row had this revision or a newer one. `dying`: it has a death that the letter has not heard of yet. */
@@ -87,6 +110,8 @@ export type DeathRecord = {
   readonly death: Death | { readonly ended: "terminated" | "timed_out" };
   /** Whether the letter started the run itself: its input is then the row's. */
   readonly ownRun: boolean;
+  /** The redrive that started the run. */
+  readonly redrive?: string;
   readonly expiresAtMs: number | null;
   readonly atMs: number;
 };

@@ -63,7 +63,11 @@ function expiry(letter: LetterState): string {
   if (letter.retryAtMs !== null) return "the clock stands still until the retry";
   if (letter.expiresAtMs === null) return "never: it is held until somebody acts";
   const then =
-    letter.onExpire === "retry" && letter.expiryRetries < letter.maximumRetries ? ", then it is retried" : "";
+    letter.onExpire === "retry" && letter.expiryRetries < letter.maximumRetries
+      ? ", then it is retried"
+      : letter.onExpire === "hand_on"
+        ? `, then it is filed under ${letter.handOnTo}`
+        : "";
   const retention = letter.retentionMs === "indefinite" ? "" : ` (retention ${formatDuration(letter.retentionMs)})`;
   return at(letter.expiresAtMs) + retention + then;
 }

@@ -1,5 +1,6 @@
 import type { Category } from "./category.ts";
-import type { Command } from "./command.ts";
+import type { Command, LetterSignature } from "./command.ts";
+import type { AutoRetryPolicy, OnExpire } from "./queue-policy.ts";
 import type { Reason } from "./reason.ts";
 import type { Status } from "./status.ts";
 
@@ -22,20 +23,42 @@ export type LetterState = {
   readonly deaths: number;
   /** Runs that a retry started. */
   readonly retries: number;
-  /** Those of them that the end of the retention started. */
+  /** Those of them that nobody asked for: the end of the retention, or the queue's `autoRetry`. */
   readonly expiryRetries: number;
   readonly retentionMs: number | "indefinite";
-  readonly onExpire: "expire" | "retry";
+  readonly onExpire: OnExpire;
+  /** The queue that it is filed under then, where that is `hand_on`. */
+  readonly handOnTo?: string;
+  /** Retries that nobody asked for, at most. */
   readonly maximumRetries: number;
+  /** So long before it expires there is an event. */
+  readonly warnBeforeMs?: number;
+  /** The expiry that was warned of. */
+  readonly warnedOfMs?: number;
+  readonly autoRetry?: AutoRetryPolicy;
+  /** When it died first. */
+  readonly firstDiedAtMs?: number;
+  /** For how many deaths it was decided whether it is retried by itself. */
+  readonly consideredDeaths?: number;
   /** When it expires unless somebody acts. Null: never, or the clock stands still (a retry runs or is set for later). */
   readonly expiresAtMs: number | null;
   /** When a retry that was put off is due. */
   readonly retryAtMs: number | null;
   /** Who asked for that retry. */
-  readonly pendingRetry?: { readonly by?: string; readonly reason?: string; readonly requestId?: string };
+  readonly pendingRetry?: {
+    readonly by?: string;
+    readonly reason?: string;
+    readonly requestId?: string;
+    /** Its queue's policy asked for it. */
+    readonly automatic?: true;
+  };
   readonly lastDeath: LastDeath;
   /** The run of the current or last retry. */
   readonly retryRunId?: string;
+  /** Who opened it again after it was closed: the first thing that it does. */
+  readonly reopening?: LetterSignature;
+  /** The redrive that asked for the retry that runs. */
+  readonly redrive?: string;
   /** Set while the letter waits for a run of its id that it did not start. */
   readonly following?: { readonly exceptRunId?: string };
   /** Commands that came while a retry ran and wait for its outcome. */

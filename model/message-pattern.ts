@@ -26,9 +26,11 @@ const longestWord = 256;
 function patternOf(message: string): string {
   const marked = uncutText(message);
   const cut = marked.cut || marked.text.length > lookedAtChars;
-  const text = plainJson(withoutParameters(marked.text.slice(0, lookedAtChars)));
+  const text = withPlainNames(withoutParameters(marked.text.slice(0, lookedAtChars)));
   const unquoted = replaceQuoted(text.replace(url, "<url>"), cut);
-  return replaceWords(replaceTimes(cut ? withoutLastWord(unquoted) : unquoted))
+  // V8 quotes an excerpt of a text that is no JSON, with dots where it goes on.
+  const excerpts = unquoted.replace(/(?:\.{3})?<quoted>(?:\.{3})?/g, "<quoted>");
+  return replaceWords(replaceTimes(cut ? withoutLastWord(excerpts) : excerpts))
     .replace(
       /<n> (?:[munµ]?s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|[kmgt]i?b|b|bytes?|chars?|%)(?![\w-])/gi,
       "<n>",
@@ -41,19 +43,21 @@ const url = /\b[a-z][a-z\d+.-]{1,20}:\/\/(?:[^\s"'<>`]|'(?=\w))+/gi;
 
 /** What was cut ends at a different place each time. */
 function withoutLastWord(text: string): string {
-  if (text.endsWith("<quoted>")) return text;
+  if (/<(?:quoted|list)>$/.test(text)) return text;
   return text.slice(0, Math.max(text.lastIndexOf(" "), text.lastIndexOf("\n")) + 1) || text;
 }
 
-/** Drizzle ends its message with the query's parameters. */
+/** Drizzle's message has the query, with a list of places for each row, and ends with the query's parameters. */
 function withoutParameters(text: string): string {
   const at = text.indexOf("\nparams: ");
-  return at < 0 ? text : `${text.slice(0, at)}\nparams: <quoted>`;
+  const query = at < 0 ? text : `${text.slice(0, at)}\nparams: <quoted>`;
+  const rowsAt = query.startsWith("Failed query: ") ? query.indexOf(" values (") : -1;
+  return rowsAt < 0 ? query : `${query.slice(0, rowsAt)} values <list>`;
 }
 
-/** In a message that is JSON, as zod's, quotes say nothing: what they hold names the fields. */
-function plainJson(text: string): string {
-  return /^\s{0,20}[[{]/.test(text) ? text.replaceAll('"', " ") : text;
+/** In a message that is JSON, as zod's, or a query, as drizzle's, double quotes say nothing: what they hold are names of fields, tables and columns. */
+function withPlainNames(text: string): string {
+  return /^(?:\s{0,20}[[{]|Failed query: )/.test(text) ? text.replaceAll('"', " ") : text;
 }
 
 const closing: Readonly<Record<string, string>> = {

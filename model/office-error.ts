@@ -1,3 +1,4 @@
+import { formatDuration } from "./duration.ts";
 import type { Status } from "./status.ts";
 import { didYouMean } from "./suggest.ts";
 
@@ -12,6 +13,14 @@ export const errorCodes = {
   LETTER_CLOSED: { http: 409, exit: 1 },
   /** Refused while a retry runs. */
   LETTER_BUSY: { http: 409, exit: 1 },
+  CAUSE_NOT_FOUND: { http: 404, exit: 1 },
+  /** A shortened id fits several causes. */
+  CAUSE_AMBIGUOUS: { http: 409, exit: 2 },
+  REDRIVE_NOT_FOUND: { http: 404, exit: 1 },
+  /** A shortened id fits several redrives. */
+  REDRIVE_AMBIGUOUS: { http: 409, exit: 2 },
+  /** A redrive that has ended takes no command, and one that is paused no pause. */
+  REDRIVE_STATE: { http: 409, exit: 1 },
   INPUT_INVALID: { http: 422, exit: 2 },
   INPUT_TOO_LARGE: { http: 413, exit: 2 },
   /** A contract that cannot be meant. */
@@ -34,6 +43,8 @@ export const errorCodes = {
   /** Another database holds this office's name. */
   OFFICE_MISMATCH: { http: 503, exit: 1 },
   WAIT_TIMEOUT: { http: 504, exit: 1 },
+  /** A question that takes too long was given up. */
+  QUERY_TIMEOUT: { http: 504, exit: 1 },
   USAGE: { http: 400, exit: 2 },
   /** No worker of the job answered in time. */
   NO_WORKER: { http: 503, exit: 1 },
@@ -132,9 +143,53 @@ export function letterClosed(id: string, status: Status): OfficeError {
 export function letterBusy(id: string, command: string): OfficeError {
   return new OfficeError(
     "LETTER_BUSY",
-    `Dead letter ${id} is being retried, so "${command}" is refused. Wait for the outcome: dlo show ${id}`,
+    command === "reopen"
+      ? `Dead letter ${id} is not reopened: it is open already, or another letter of its job is. To see which: dlo show ${id}`
+      : `Dead letter ${id} is being retried, so "${command}" is refused. Wait for the outcome: dlo show ${id}`,
     { id, command },
   );
+}
+
+export function notReopened(id: string, status: Status): OfficeError {
+  return new OfficeError(
+    "LETTER_CLOSED",
+    `Dead letter ${id} is ${status}: its job has succeeded, so it is not opened again. To run the job once more, start it: dlo start`,
+    { id, status },
+  );
+}
+
+export function causeNotFound(id: string): OfficeError {
+  return new OfficeError("CAUSE_NOT_FOUND", `There is no cause ${id}. To see those there are: dlo causes --state all`, {
+    id,
+  });
+}
+
+export function causeAmbiguous(id: string, matches: readonly string[]): OfficeError {
+  return new OfficeError(
+    "CAUSE_AMBIGUOUS",
+    `The short id ${id} fits several causes: ${matches.join(", ")}. Give more of it`,
+    { id, matches },
+  );
+}
+
+export function redriveNotFound(id: string): OfficeError {
+  return new OfficeError("REDRIVE_NOT_FOUND", `There is no redrive ${id}. To see those there are: dlo redrive list`, {
+    id,
+  });
+}
+
+export function redriveAmbiguous(id: string, matches: readonly string[]): OfficeError {
+  return new OfficeError(
+    "REDRIVE_AMBIGUOUS",
+    `The short id ${id} fits several redrives: ${matches.join(", ")}. Give more of it`,
+    { id, matches },
+  );
+}
+
+export function redriveState(id: string, status: string, command: string): OfficeError {
+  return new OfficeError("REDRIVE_STATE", `Redrive ${id} is ${status}, so "${command}" is refused`, {
+    ...{ id, status, command },
+  });
 }
 
 export function payloadOmitted(id: string): OfficeError {
@@ -161,6 +216,15 @@ export function waitTimeout(what: string, waited: string): OfficeError {
       what,
       waited,
     },
+  );
+}
+
+export function queryTimeout(maximumMs: number): OfficeError {
+  return new OfficeError(
+    "QUERY_TIMEOUT",
+    `Postgres did not answer within ${formatDuration(maximumMs)}, so the question was given up. ` +
+      "Narrow it: open letters alone, a job or queue alone, a shorter time",
+    { maximumMs },
   );
 }
 

@@ -1,8 +1,9 @@
-import type { Command, CommandName, Signature } from "./command.ts";
+import type { Command, CommandName, LetterSignature } from "./command.ts";
 import { commandFields, signatureFields } from "./command.ts";
-import { parseRetention } from "./contract.ts";
+import { isQueueName, parseRetention } from "./contract.ts";
 import { parseDuration } from "./duration.ts";
 import { officeErrorOf } from "./office-error.ts";
+import { readRunOptions } from "./run-options.ts";
 import { unknownWord } from "./suggest.ts";
 
 /**
@@ -23,16 +24,28 @@ export function readCommand(name: CommandName, given: unknown): Command {
       throw usage(name, `${key} has ${fields[key].length} characters, and at most ${longest} are possible`);
   if (fields["unchecked"] !== undefined && typeof fields["unchecked"] !== "boolean")
     throw usage(name, "unchecked must be true or false");
+  if (fields["cancel"] !== undefined && typeof fields["cancel"] !== "boolean")
+    throw usage(name, "cancel must be true or false");
   const command = { name, ...fields } as Command;
   switch (command.name) {
     case "retry":
       if (command.after !== undefined) asUsage(name, () => parseDuration(command.after, "after", { minimumMs: 0 }));
+      if (command.run !== undefined) asUsage(name, () => readRunOptions(command.run));
+      if (command.run !== undefined && command.after !== undefined)
+        throw usage(name, "run is for a retry that begins at once, so it takes no after");
       break;
     case "amend":
       if (command.input === undefined) throw usage(name, "input is missing: give the job's new input");
       break;
     case "extend":
       asUsage(name, () => parseRetention(command.retention, "retention"));
+      break;
+    case "move":
+      if (!isQueueName(command.queue))
+        throw usage(
+          name,
+          `queue must be a name of 1 to 100 letters, digits, or . - _ / :, got ${JSON.stringify(command.queue)}`,
+        );
       break;
     case "note":
       if (typeof command.text !== "string" || command.text.trim() === "") throw usage(name, "text must be a text");
@@ -44,7 +57,10 @@ export function readCommand(name: CommandName, given: unknown): Command {
   return command;
 }
 
-const longestTexts = { by: 1000, reason: 10_000, requestId: 255 } as const satisfies Record<keyof Signature, number>;
+const longestTexts = { by: 1000, reason: 10_000, requestId: 255, redrive: 36 } as const satisfies Record<
+  keyof LetterSignature,
+  number
+>;
 
 function asObject(name: CommandName, given: unknown): Record<string, unknown> {
   if (typeof given !== "object" || Array.isArray(given))

@@ -1,4 +1,5 @@
 import { defaultDeadLetterPolicy, type JobContract, parseRetention, type ResolvedContract } from "./contract.ts";
+import type { HandledJob } from "./job.ts";
 import { officeErrorOf } from "./office-error.ts";
 
 /** Where a value came from: `dlo doctor` says it. */
@@ -67,6 +68,12 @@ export function resolveContract(contract: JobContract, defaults: JobDefaults): R
     },
     deadLetter: deadLetter ?? (defaults.enabled.value ? defaultDeadLetterPolicy : false),
   };
+}
+
+/** A job's contract as its worker's bundle carries it: with whether the worker has code to be asked about timeouts. */
+export function resolveHandled({ job, onFailure, record }: HandledJob, defaults: JobDefaults): ResolvedContract {
+  const contract = resolveContract(job.contract, defaults);
+  return onFailure === undefined && record === undefined ? contract : { ...contract, decides: true };
 }
 
 const flags: Readonly<Record<string, boolean>> = {

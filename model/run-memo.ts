@@ -1,5 +1,13 @@
+import type { RunChange } from "./run-options.ts";
+
 /** The memo key under which what is special about one run travels. Every SDK and the plain CLI can set it. */
 export const runMemoKey = "dlo";
+
+/**
+ * The header in which a retry that nobody asked for is told of the earlier deaths: JSON, a list of `{reason, category, errorType,
+ * count, lastAt}`, latest first. The name and the idea are RabbitMQ's.
+ */
+export const earlierDeathsHeader = "x-death";
 
 /** What is special about one run of a job. */
 export type RunMemo = {
@@ -16,6 +24,8 @@ export type RunMemo = {
   readonly retry?: number;
   /** How often this job id has died before. */
   readonly deaths?: number;
+  /** In place of what the contract says, for this run: `readRunOptions` made it. */
+  readonly activity?: RunChange["activity"];
 };
 
 /** The memo of a run, or an empty one where it has none. */
@@ -26,7 +36,7 @@ export function readRunMemo(memo: Readonly<Record<string, unknown>> | undefined)
 /** What somebody put under the memo's key, as far as it makes sense: anybody may set it, and a death must not stumble over it. */
 export function asRunMemo(found: unknown): RunMemo {
   if (!isObject(found)) return {};
-  const { version, headers, idempotencyKey, key, batch, retry, deaths } = found;
+  const { version, headers, idempotencyKey, key, batch, retry, deaths, activity } = found;
   const memo = {
     version: version === 1 ? version : undefined,
     headers: isObject(headers) ? withoutUndefined(mapValues(headers, asText)) : undefined,
@@ -35,6 +45,7 @@ export function asRunMemo(found: unknown): RunMemo {
     batch: asText(batch)?.slice(0, longestWord) || undefined,
     retry: asCount(retry),
     deaths: asCount(deaths),
+    activity: isObject(activity) ? asActivity(activity) : undefined,
   };
   return withoutUndefined(memo);
 }
@@ -46,6 +57,27 @@ export function traceIdOf(headers: RunMemo["headers"]): string | undefined {
 
 /** What every Visibility store takes of a key. */
 const longestWord = 255;
+
+/** Only numbers that Temporal can take: whatever else stands there is as if it did not. */
+function asActivity({ retry, ...timeouts }: Record<string, unknown>): RunMemo["activity"] {
+  const policy = isObject(retry) ? retry : {};
+  const isTime = ([key, value]: [string, unknown]) =>
+    /^(startToClose|scheduleToStart|scheduleToClose|heartbeat)TimeoutMs$/.test(key) && isPositive(value);
+  const isPolicy = ([key, value]: [string, unknown]) =>
+    key === "maximumAttempts"
+      ? asCount(value) !== undefined
+      : /^(initialIntervalMs|maximumIntervalMs|backoffCoefficient)$/.test(key)
+        ? isPositive(value)
+        : key === "nonRetryableErrorTypes" && Array.isArray(value) && value.every((word) => typeof word === "string");
+  return {
+    ...Object.fromEntries(Object.entries(timeouts).filter(isTime)),
+    retry: Object.fromEntries(Object.entries(policy).filter(isPolicy)),
+  };
+}
+
+function isPositive(value: unknown): boolean {
+  return typeof value === "number" && Number.isFinite(value) && value > 0;
+}
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

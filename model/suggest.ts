@@ -32,5 +32,11 @@ function similarityOf(typed: string, candidate: string): number {
   const byLetters = 1 - distance(typed, candidate) / Math.max(typed.length, candidate.length);
   // "retries" for "maximumRetries", "timeout" for "startToCloseTimeout".
   const contained = typed.length >= 5 && candidate.includes(typed) ? nearEnough : 0;
-  return Math.max(byLetters, contained);
+  // "jbo" for "job", "tga" for "tag": swapped letters weigh too much in short words.
+  const swapped = typed.length > 2 && sorted(typed) === sorted(candidate) ? nearEnough : 0;
+  return Math.max(byLetters, contained, swapped);
+}
+
+function sorted(word: string): string {
+  return Array.from(word).toSorted().join("");
 }

@@ -18,7 +18,16 @@ import { attempts, causes, deaths, events } from "./tables.ts";
  */
 export function appendDeath(db: Db, death: RunDeath, payloadData: Uint8Array | SQL | null): WithSubquery[] {
   const parts: WithSubquery[] = [
-    db.$with("cause").as(db.insert(causes).values(causeRow(death)).onConflictDoNothing()),
+    db
+      .$with("cause")
+      .as(
+        db
+          .insert(causes)
+          .values(causeRow(death))
+          .onConflictDoNothing()
+          .returning({ id: causes.id, title: causes.title }),
+      ),
+    db.$with("new_cause", {}).as(causeEvent(death)),
     db.$with("death").as(db.insert(deaths).values({ ...deathRow(death), payloadData })),
     db.$with("event").as(db.insert(events).values(eventRow(death))),
   ];
@@ -57,8 +66,8 @@ const letterId = sql<string>`(select id from letter)`;
 const letterDeaths = sql<number>`(select deaths from letter)`;
 
 function causeRow({ cause, error, diedAtMs }: RunDeath) {
-  const { id, fingerprint, version, title } = cause;
-  return cleanRow({ id, fingerprint, version, title, errorType: error.type, firstSeenAt: momentAt(diedAtMs) });
+  const { id, fingerprint, version, title, rule = null } = cause;
+  return cleanRow({ id, fingerprint, version, title, rule, errorType: error.type, firstSeenAt: momentAt(diedAtMs) });
 }
 
 function deathRow(death: RunDeath) {
@@ -96,6 +105,16 @@ function attemptRow(entry: AttemptEntry) {
   });
 }
 
+/** Whoever writes the cause says that it is new; all others find it there. */
+function causeEvent({ namespace, reason, category, error, diedAtMs }: RunDeath): SQL {
+  const clean = cleanRow({ namespace, data: { reason, category, errorType: error.type } });
+  return sql`
+    insert into dlo.events (at, cause_id, namespace, type, data)
+    select ${momentAt(diedAtMs).toISOString()}::timestamptz, cause.id, ${clean.namespace}, 'cause_new',
+      ${JSON.stringify(clean.data)}::jsonb || jsonb_build_object('title', cause.title, 'letterId', ${letterId})
+    from cause`;
+}
+
 function eventRow(death: RunDeath) {
   const { namespace, workflowId, runId, reason, category, error, attemptCount, diedAtMs } = death;
   return cleanRow({
@@ -103,6 +122,7 @@ function eventRow(death: RunDeath) {
     letterId,
     namespace,
     workflowId,
+    causeId: death.cause.id,
     runId,
     type: sql<"parked" | "died_again">`case ${letterDeaths} when 1 then 'parked' else 'died_again' end`,
     data: { reason, category, errorType: error.type, attempts: attemptCount },

@@ -30,7 +30,7 @@ export async function checkSchema(db: Db): Promise<SchemaState> {
 }
 
 /** The row that says which database this is; undefined where the schema isn't there. */
-async function readOffice(db: Db): Promise<Omit<typeof office.$inferSelect, "singleton"> | undefined> {
+async function readOffice(db: Db): Promise<Omit<typeof office.$inferSelect, "singleton" | "lastPosition"> | undefined> {
   const [table] = await db.execute<{ present: boolean }>(sql`select to_regclass('dlo.office') is not null as present`);
   if (!table?.present) return undefined;
   const { schemaVersion, databaseId, minimumCodeVersion } = office;

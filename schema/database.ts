@@ -3,6 +3,7 @@ import type { PostgresJsQueryResultHKT } from "drizzle-orm/postgres-js";
 import { drizzle } from "drizzle-orm/postgres-js";
 import type { Options, Sql } from "postgres";
 import postgres from "postgres";
+import { outliveLoss } from "./outlive-loss.ts";
 
 /** What a query takes first: the database, or a transaction on it. */
 export type Db = PgDatabase<PostgresJsQueryResultHKT>;
@@ -18,6 +19,10 @@ export type OpenDatabase = AsyncDisposable & {
 export type DatabaseOptions = {
   /** Connections that each of the two clients may open. @default 10 */
   readonly connections?: number;
+  /** Which of our parts it is, as `pg_stat_activity` shows it behind our name. */
+  readonly part?: string;
+  /** Whether statements are kept prepared. Not where filters vary: after some runs Postgres would plan for any value. @default true */
+  readonly prepare?: boolean;
 };
 
 /**
@@ -27,16 +32,19 @@ export type DatabaseOptions = {
  * @throws {OfficeError} `DATABASE_UNREACHABLE` and `DATABASE_ERROR`, from the queries of this folder
  */
 export function openDatabase(url: string, options: DatabaseOptions = {}): OpenDatabase {
-  const { connections = 10 } = options;
-  const settings = { ...connectionOptions, max: connections };
+  const { connections = 10, part, prepare = true } = options;
+  const { application_name } = connectionOptions.connection;
+  const connection = { application_name: part === undefined ? application_name : `${application_name} ${part}` };
+  const settings = { ...connectionOptions, connection, max: connections, prepare };
   // drizzle changes the parsers of the client that it is given, so raw SQL gets another.
-  const client = postgres(url, settings);
+  // It needs no array types either, and a connection that breaks while postgres.js fetches them would end the process.
+  const client = outliveLoss(postgres(url, { ...settings, fetch_types: false }));
   let raw: Sql | undefined;
   const close = async () => void (await Promise.all([client.end({ timeout: 5 }), raw?.end({ timeout: 5 })]));
   return {
     db: drizzle(client),
     get sql() {
-      return (raw ??= postgres(url, settings));
+      return (raw ??= outliveLoss(postgres(url, settings)));
     },
     close,
     [Symbol.asyncDispose]: close,

@@ -10,6 +10,8 @@ export type EncodedInputs = {
   readonly current: Uint8Array | null;
   /** What was recorded, where it has been amended since. */
   readonly original: Uint8Array | null;
+  /** The run's memo, a serialized `Payload`; null where it had none. */
+  readonly memo: Uint8Array | null;
 };
 
 /**
@@ -18,9 +20,9 @@ export type EncodedInputs = {
  * @throws {OfficeError} `LETTER_NOT_FOUND`
  */
 export async function encodedInputs(db: Db, id: string): Promise<EncodedInputs> {
-  const { payloadData: current, originalPayloadData: original } = deadLetters;
+  const { payloadData: current, originalPayloadData: original, memoData: memo } = deadLetters;
   return await translatingErrors(db, async () => {
-    const [found] = await db.select({ current, original }).from(deadLetters).where(eq(deadLetters.id, id));
+    const [found] = await db.select({ current, original, memo }).from(deadLetters).where(eq(deadLetters.id, id));
     if (found === undefined) throw letterNotFound(id);
     return found;
   });

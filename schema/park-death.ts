@@ -2,6 +2,7 @@ import { strict as assert } from "node:assert";
 import type { WithSubquery } from "drizzle-orm";
 import { eq, isNull, sql } from "drizzle-orm";
 import { v7 as uuidv7 } from "uuid";
+import type { QueuePolicy } from "../model/queue-policy.ts";
 import { appendDeath, deathIs, errorColumns } from "./append-death.ts";
 import { cleanRow } from "./clean-row.ts";
 import type { Db } from "./database.ts";
@@ -27,10 +28,7 @@ export type ParkedDeath = RunDeath &
     /** The rest is the policy of a new letter; an open one keeps its own. */
     readonly queue: string;
     readonly tags: readonly string[];
-    readonly retentionMs: number | "indefinite";
-    readonly keepForMs: number | "indefinite";
-    readonly onExpire: "expire" | "retry";
-    readonly maximumRetries: number;
+    readonly policy: QueuePolicy;
     readonly expiresAtMs: number | null;
   };
 
@@ -121,6 +119,11 @@ function excluded(...columns: typeof newestRunColumns) {
   );
 }
 
+/** A queue's policy as a letter's row keeps it. */
+export function policyColumns({ retentionMs, keepForMs, ...policy }: QueuePolicy) {
+  return { ...policy, retentionMs: spanOrNull(retentionMs), keepForMs: spanOrNull(keepForMs) };
+}
+
 function newLetter(death: ParkedDeath) {
   const said = {
     id: uuidv7(),
@@ -141,10 +144,7 @@ function newLetter(death: ParkedDeath) {
     startedBy: death.startedBy ?? null,
     source: death.source ?? null,
     tags: [...death.tags],
-    retentionMs: spanOrNull(death.retentionMs),
-    keepForMs: spanOrNull(death.keepForMs),
-    onExpire: death.onExpire,
-    maximumRetries: death.maximumRetries,
+    ...policyColumns(death.policy),
   };
   const clean = cleanRow(said);
   return { ...clean, cleaned: clean !== said || death.error.cleaned === true };

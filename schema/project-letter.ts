@@ -1,12 +1,15 @@
 import { strict as assert } from "node:assert";
-import { and, eq, isNull, lt, sql } from "drizzle-orm";
+import { and, eq, inArray, isNull, lt, ne, sql } from "drizzle-orm";
+import { alias } from "drizzle-orm/pg-core";
 import type { Projection, ProjectionResult } from "../model/letter-activities.ts";
-import { letterNotFound } from "../model/office-error.ts";
-import { isOpen } from "../model/status.ts";
+import { letterBusy, letterNotFound } from "../model/office-error.ts";
+import { isOpen, reopenable } from "../model/status.ts";
 import { appendEvents } from "./append-events.ts";
 import { cleanRow } from "./clean-row.ts";
 import type { Db } from "./database.ts";
+import { tellItem } from "./item-outcome.ts";
 import { farthestMs, momentAt, momentOrNull, spanOrNull } from "./moments.ts";
+import { policyColumns } from "./park-death.ts";
 import type { NewPayload } from "./run-input.ts";
 import { amendedColumns } from "./run-input.ts";
 import { deadLetters } from "./tables.ts";
@@ -30,6 +33,7 @@ export type RowProjection = Omit<Projection, "amendment"> & {
 export async function projectLetter(db: Db, projection: RowProjection): Promise<ProjectionResult> {
   const { letterId, revision, close } = projection;
   return await translatingErrors(db, async () => {
+    if (projection.reopen === true && (await isOtherOpen(db, letterId))) throw letterBusy(letterId, "reopen");
     const letter = db.$with("letter").as(
       db
         .update(deadLetters)
@@ -42,23 +46,48 @@ export async function projectLetter(db: Db, projection: RowProjection): Promise<
             close && eq(deadLetters.deaths, close.deaths),
           ),
         )
-        .returning({ id: deadLetters.id, namespace: deadLetters.namespace, workflowId: deadLetters.workflowId }),
+        .returning({
+          id: deadLetters.id,
+          namespace: deadLetters.namespace,
+          workflowId: deadLetters.workflowId,
+          causeId: deadLetters.causeId,
+        }),
     );
     const written = await db
-      .with(letter, ...appendEvents(db, projection.events, revision))
+      .with(letter, ...appendEvents(db, projection.events, revision), ...tellItem(db, projection.item))
       .select()
       .from(letter);
     return written.length > 0 ? "written" : await whyNot(db, projection);
   });
 }
 
+/** Whether another letter of its job is open: there is at most one. Index: `dead_letters_one_open`. */
+async function isOtherOpen(db: Db, letterId: string): Promise<boolean> {
+  const own = alias(deadLetters, "own");
+  const [other] = await db
+    .select({ id: deadLetters.id })
+    .from(own)
+    .innerJoin(
+      deadLetters,
+      and(
+        eq(deadLetters.namespace, own.namespace),
+        eq(deadLetters.workflowId, own.workflowId),
+        isNull(deadLetters.closedAt),
+      ),
+    )
+    .where(and(eq(own.id, letterId), ne(deadLetters.id, letterId)));
+  return other !== undefined;
+}
+
 /** What came while the letter was closing still gets its answer into the story. */
-function openUnlessOnlyEvents({ status, amendment }: RowProjection) {
+function openUnlessOnlyEvents({ status, amendment, reopen }: RowProjection) {
+  if (reopen === true) return inArray(deadLetters.status, [...reopenable]);
   return status === undefined && amendment === undefined ? undefined : isNull(deadLetters.closedAt);
 }
 
 function projectedColumns(projection: RowProjection) {
-  const { status, retries, expiryRetries, retriedAtMs, retentionMs, amendment, close } = projection;
+  const { status, retries, expiryRetries, retriedAtMs, retentionMs, queue, policy, amendment, close, reopen } =
+    projection;
   assert((status !== undefined && !isOpen(status)) === (close !== undefined), `closing, but with status ${status}`);
   return {
     ...(status === undefined ? {} : { status }),
@@ -67,6 +96,9 @@ function projectedColumns(projection: RowProjection) {
     ...(expiryRetries === undefined ? {} : { expiryRetries }),
     ...(retriedAtMs === undefined ? {} : { retriedAt: momentAt(retriedAtMs) }),
     ...(retentionMs === undefined ? {} : { retentionMs: spanOrNull(retentionMs) }),
+    ...(queue === undefined ? {} : cleanRow({ queue })),
+    ...(policy === undefined ? {} : policyColumns(policy)),
+    ...(reopen === true ? { closedAt: null, closeReason: null, keepUntil: null } : {}),
     ...amendedColumns(amendment),
     ...(close === undefined ? {} : closingColumns(close)),
   };

@@ -2,10 +2,12 @@ import { strict as assert } from "node:assert";
 import type { SQL, WithSubquery } from "drizzle-orm";
 import { and, eq, isNull, lt, sql } from "drizzle-orm";
 import type { AnyPgColumn } from "drizzle-orm/pg-core";
+import type { ItemOutcome } from "../model/letter-activities.ts";
 import { letterNotFound } from "../model/office-error.ts";
 import { appendDeath, deathIs, errorColumns } from "./append-death.ts";
 import { cleanRow } from "./clean-row.ts";
 import type { Db } from "./database.ts";
+import { tellItem } from "./item-outcome.ts";
 import { momentAt, momentOrNull } from "./moments.ts";
 import type { RunDeath } from "./run-death.ts";
 import type { RunInput } from "./run-input.ts";
@@ -20,6 +22,8 @@ export type RetryDeath = RunDeath & {
   readonly expiresAtMs: number | null;
   /** Absent: the letter started the run, with its own row's input. */
   readonly input?: RunInput;
+  /** The redrive that started the run, whose item gets this outcome. */
+  readonly redrive?: string;
 };
 
 /** A death as the row has it. */
@@ -42,7 +46,7 @@ export async function recordRetryDeath(db: Db, death: RetryDeath): Promise<Recor
     try {
       const letter = db.$with("letter").as(parkAgain(db, death));
       const input = death.input === undefined ? sql`(select payload_data from letter)` : death.input.payloadData;
-      const parts: WithSubquery[] = [letter, ...appendDeath(db, death, input)];
+      const parts: WithSubquery[] = [letter, ...appendDeath(db, death, input), ...tellItem(db, outcomeOf(death))];
       const { deaths: n, failedAt: diedAt, runId, reason, category, errorType, errorMessage } = letter;
       const [written] = await db
         .with(...parts)
@@ -90,16 +94,29 @@ function parkAgain(db: Db, death: RetryDeath) {
       errorType: deadLetters.errorType,
       errorMessage: deadLetters.errorMessage,
       payloadData: deadLetters.payloadData,
+      causeId: deadLetters.causeId,
     });
 }
 
 /** The death was written before; by ourselves, or by the run's own compensation, which leaves the status alone. */
-async function parkKnown(db: Db, { letterId, revision, expiresAtMs }: RetryDeath): Promise<void> {
-  const { id, closedAt } = deadLetters;
+async function parkKnown(db: Db, death: RetryDeath): Promise<void> {
+  const { letterId, revision, expiresAtMs } = death;
+  const { id, closedAt, causeId } = deadLetters;
+  const parked = db.$with("parked").as(
+    db
+      .update(deadLetters)
+      .set({ status: "parked", revision, expiresAt: momentOrNull(expiresAtMs), retryAt: null })
+      .where(and(eq(id, letterId), lt(deadLetters.revision, revision), isNull(closedAt))),
+  );
+  const letter = db.$with("letter").as(db.select({ id, causeId }).from(deadLetters).where(eq(id, letterId)));
   await db
-    .update(deadLetters)
-    .set({ status: "parked", revision, expiresAt: momentOrNull(expiresAtMs), retryAt: null })
-    .where(and(eq(id, letterId), lt(deadLetters.revision, revision), isNull(closedAt)));
+    .with(parked, letter, ...tellItem(db, outcomeOf(death)))
+    .select()
+    .from(letter);
+}
+
+function outcomeOf({ redrive, runId }: RetryDeath): ItemOutcome | undefined {
+  return redrive === undefined ? undefined : { redrive, state: "died_again", runId };
 }
 
 async function recorded(db: Db, death: RetryDeath): Promise<RecordedRow> {

@@ -1,4 +1,4 @@
-import { getTableColumns } from "drizzle-orm";
+import { getTableColumns, sql } from "drizzle-orm";
 import type { attempts, causes, deaths, events } from "./tables.ts";
 import { deadLetters } from "./tables.ts";
 
@@ -26,6 +26,12 @@ const { payload: _4, failure: _5, stackTrace: _6, ...small } = shown;
 
 /** The columns of a `LetterRow`, for a select. */
 export const letterColumns = shown;
+
+/** The same in raw SQL: `select *` asks for what readers may not select. */
+export const readableColumns = sql.join(
+  Object.values(shown).map(({ name }) => sql.identifier(name)),
+  sql`, `,
+);
 
 /** The columns of a `LetterHead`, for a select or a returning. */
 export const letterHeadColumns = small;

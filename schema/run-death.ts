@@ -11,7 +11,8 @@ export type RunDeath = {
   readonly reason: Reason;
   readonly category: Category;
   readonly error: ErrorRecord;
-  readonly cause: CauseRef;
+  /** With the name of the rule that made it, if one did. */
+  readonly cause: CauseRef & { readonly rule?: string };
   /** The attempts that are known one by one, in order. */
   readonly attempts: readonly AttemptEntry[];
   /** Attempts in all; interrupted ones don't count. */

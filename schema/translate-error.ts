@@ -1,6 +1,7 @@
 import { DrizzleQueryError } from "drizzle-orm";
 import { databaseUnreachable, OfficeError, officeErrorOf, schemaMissing } from "../model/office-error.ts";
 import type { Db } from "./database.ts";
+import { driverError, textOf, whyUnreachable } from "./driver-error.ts";
 
 /** Runs queries; what goes wrong with them comes out translated. */
 export async function translatingErrors<Result>(db: Db, work: () => Promise<Result>): Promise<Result> {
@@ -42,6 +43,11 @@ export function violatedConstraint(error: unknown): string | undefined {
   return textOf(driverError(error), "constraint_name");
 }
 
+/** Postgres's own code of a query's error. */
+export function sqlStateOf(error: unknown): string | undefined {
+  return textOf(driverError(error), "code");
+}
+
 /** The column that a query's error says must have a value. */
 export function missesColumn(error: unknown): string | undefined {
   const cause = driverError(error);
@@ -54,35 +60,6 @@ export function describeTarget(url: string): string {
   return `${hostname}:${port || 5432}${pathname}`;
 }
 
-function whyUnreachable(code: string): string | undefined {
-  return reasons.get(code) ?? (code.startsWith("08") ? `the connection broke (${code})` : undefined);
-}
-
-const reasons: ReadonlyMap<string, string> = new Map([
-  // Node's and postgres.js's own.
-  ["ECONNREFUSED", "the connection is refused"],
-  ["ECONNRESET", "the connection was reset"],
-  ["EPIPE", "the connection broke"],
-  ["ENOTFOUND", "its host is unknown"],
-  ["EAI_AGAIN", "its host's name cannot be looked up now"],
-  ["EHOSTUNREACH", "there is no way to its host"],
-  ["ENETUNREACH", "there is no way to its network"],
-  ["ETIMEDOUT", "it does not answer"],
-  ["ENOENT", "its socket does not exist"],
-  ["CONNECT_TIMEOUT", "it does not answer"],
-  ["CONNECTION_CLOSED", "the connection was closed"],
-  ["CONNECTION_DESTROYED", "the connection was closed"],
-  ["CONNECTION_ENDED", "the connection was closed"],
-  // Postgres's, by appendix A of its manual; class 08 are its connection exceptions.
-  ["57P01", "it is shutting down"],
-  ["57P02", "it has crashed"],
-  ["57P03", "it is starting up, or does not take connections now"],
-  ["53300", "it has no connection left to give"],
-  ["28000", "it does not let this user in"],
-  ["28P01", "the password is wrong"],
-  ["3D000", "it has no database of that name"],
-]);
-
 function refusedStatement(sqlState: string | undefined, constraint: string | undefined): OfficeError {
   const where = constraint === undefined ? "" : `, constraint ${constraint}`;
   return officeErrorOf(
@@ -92,22 +69,11 @@ function refusedStatement(sqlState: string | undefined, constraint: string | und
   );
 }
 
-/** What the driver threw, from below drizzle's wrapping. Several addresses of a host give an AggregateError. */
-function driverError(error: unknown): unknown {
-  const inner = error instanceof DrizzleQueryError ? error.cause : error;
-  return inner instanceof AggregateError ? (inner.errors[0] as unknown) : inner;
-}
-
 /** Where a database is, as far as its client says. */
 export function targetOf(db: Db): string {
   const options = (db as { $client?: { options?: { host: string[]; port: number[]; database: string } } }).$client
     ?.options;
   return options === undefined ? "its address" : `${options.host[0]}:${options.port[0]}/${options.database}`;
-}
-
-function textOf(value: unknown, key: string): string | undefined {
-  const found = typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined;
-  return typeof found === "string" ? found : undefined;
 }
 
 function withoutUndefined<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {

@@ -2,8 +2,10 @@ import { type Target, shownDatabase } from "../connect/target.ts";
 import { errorCodeOf } from "../model/office-error.ts";
 import { checkSchema } from "../schema/check-schema.ts";
 import { openDatabase } from "../schema/database.ts";
+import { switchedIndexes } from "../schema/index-switches.ts";
 import { describeTarget, translateError } from "../schema/translate-error.ts";
-import { type Check, fine, messageOf, wrong } from "./check.ts";
+import { type Check, fine, hint, messageOf, wrong } from "./check.ts";
+import { switchedOn } from "./indexes.ts";
 import { refuseOldPostgres } from "./migrate.ts";
 
 export type CheckedDatabase = {
@@ -30,7 +32,8 @@ export async function checkDatabase(database: Target["database"]): Promise<Check
     if (!server.ok) return { checks: [server] };
     try {
       const { schemaVersion, databaseId } = await checkSchema(opened.db);
-      return { checks: [server, fine("schema", `at migration ${schemaVersion}`)], databaseId };
+      const schema = fine("schema", `at migration ${schemaVersion}`);
+      return { checks: [server, schema, await checkIndexes(opened)], databaseId };
     } catch (error) {
       const mend = errorCodeOf(error) === "SCHEMA_TOO_NEW" ? "Upgrade dead-letter-office here" : "dlo setup";
       return { checks: [server, wrong("schema", messageOf(error), mend)] };
@@ -38,6 +41,21 @@ export async function checkDatabase(database: Target["database"]): Promise<Check
   } finally {
     await opened.close();
   }
+}
+
+/** Which of the indexes that cost extra are on. */
+async function checkIndexes(database: ReturnType<typeof openDatabase>): Promise<Check> {
+  const broken = (await switchedIndexes(database.db)).filter(({ valid }) => !valid);
+  if (broken.length > 0) {
+    const names = [...new Set(broken.map((index) => index.of))];
+    return hint(
+      "indexes",
+      `${names.join(", ")}: not built to the end, so of no use yet, but written to`,
+      `Where no dlo setup is at it: dlo setup ${names.map((name) => `--index '${name}'`).join(" ")}`,
+    );
+  }
+  const on = await switchedOn(database);
+  return fine("indexes", on.length === 0 ? "none is switched on (dlo setup --index)" : `on: ${on.join(", ")}`);
 }
 
 async function checkServer(url: string, { sql }: ReturnType<typeof openDatabase>): Promise<Check> {

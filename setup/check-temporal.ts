@@ -4,6 +4,7 @@ import { connectClient } from "../connect/temporal-client.ts";
 import { officeWorkflowId } from "../model/ids.ts";
 import { errorCodeOf } from "../model/office-error.ts";
 import { type Check, fine, hint, messageOf, wrong } from "./check.ts";
+import { checkHooks } from "./check-hooks.ts";
 import { checkNamespace, namespaceCommand } from "./check-namespace.ts";
 import { checkPollers } from "./check-pollers.ts";
 import { checkWaitingDeaths } from "./check-waiting-deaths.ts";
@@ -37,6 +38,7 @@ export async function checkTemporal(
         jobTaskQueues.map((taskQueue) => checkPollers(client, { what: "worker", taskQueue, command: "dlo worker" })),
       )),
       await checkWaitingDeaths(client),
+      await checkHooks(client, office),
     ];
   } catch (error) {
     return [

@@ -3,7 +3,8 @@
  *
  * @module
  */
-export { type AttemptOptions, type AttemptOutcome, type FailedAttempt, runAttempt } from "./run-attempt.ts";
+export { type AttemptOptions, type AttemptOutcome, runAttempt } from "./run-attempt.ts";
 export { startTestOffice, type TestOffice, type TestOfficeOptions } from "./test-office.ts";
 export { startTestStack, type TestStack, type TestStackInfo } from "./test-stack.ts";
 export { until } from "./until.ts";
+export type { FailedAttempt } from "../worker/failed-attempt.ts";

@@ -1,16 +1,14 @@
 import { type ApplicationFailure, asyncLocalStorage, CancelledFailure } from "@temporalio/activity";
 import { defaultPayloadConverter, RawValue } from "@temporalio/common";
-import type { Category } from "../model/category.ts";
 import type { Classifier } from "../model/classify.ts";
-import { parseDuration } from "../model/duration.ts";
-import type { ErrorRecord } from "../model/error-record.ts";
 import type { HandledJob, JobContext } from "../model/job.ts";
-import { type AttemptReport, emptyLedger, type Progress } from "../model/ledger.ts";
+import { type AttemptEntry, type AttemptReport, emptyLedger, type Ledger, type Progress } from "../model/ledger.ts";
 import { usage } from "../model/office-error.ts";
-import type { Reason } from "../model/reason.ts";
 import { jobDefaults, resolveContract } from "../model/resolve-contract.ts";
+import { isSkippedRun, type Skipped, skippedResult } from "../model/skipped.ts";
 import { unknownWord } from "../model/suggest.ts";
 import { attemptOf } from "../worker/attempt.ts";
+import { type FailedAttempt, failedAttempt } from "../worker/failed-attempt.ts";
 import { activityContext } from "./activity-context.ts";
 
 /** What the handler finds in its `ctx`. */
@@ -45,28 +43,20 @@ export type AttemptOutcome<Result> = {
   /** What it gave to `ctx.progress`, in order. */
   readonly progress: readonly Progress[];
 } & (
-  | { readonly result: Result; readonly failure?: never; readonly cancelled?: never }
+  | {
+      readonly result: Result;
+      /** Its policy skipped the job, and `result` is what the job returns then. */
+      readonly skipped?: Skipped;
+      readonly failure?: never;
+      readonly cancelled?: never;
+    }
   | { readonly failure: FailedAttempt; readonly result?: never; readonly cancelled?: never }
   | { readonly cancelled: true; readonly result?: never; readonly failure?: never }
 );
 
-export type FailedAttempt = {
-  /** As a letter would show it. */
-  readonly error: ErrorRecord;
-  readonly category: Category;
-  /** Whether this error lets a job be tried again at all, whatever attempts are left. */
-  readonly retryable: boolean;
-  /** Why the job would be dead now; absent where another attempt would follow. */
-  readonly reason?: Extract<Reason, "exhausted" | "non_retryable" | "given_up">;
-  /** How long the error asks to wait before the next attempt (`nextRetryDelay`). Milliseconds. */
-  readonly retryAfterMs?: number;
-  /** Names the cause that the letter would be filed under: deaths of one cause have the same. */
-  readonly causeId: string;
-};
-
 /**
  * Runs a job's handler once, as a worker would, without any server: the input is checked, errors are recorded and
- * classified. `Context.current()` of Temporal works inside, but for its client.
+ * classified, and `onFailure` and `record` are asked. `Context.current()` of Temporal works inside, but for its client.
  *
  * ```ts
  * const { failure } = await runAttempt(importMovie.handle(importIt), { title: "Heat" }, { attempt: 5 });
@@ -76,7 +66,7 @@ export type FailedAttempt = {
  * @throws {OfficeError} `USAGE` for an unknown option
  */
 export async function runAttempt<Input, Parsed, Result>(
-  { job, handler }: HandledJob<Input, Parsed, Result>,
+  { job, handler, ...policy }: HandledJob<Input, Parsed, Result>,
   input: Input,
   options: AttemptOptions = {},
 ): Promise<AttemptOutcome<Result>> {
@@ -88,12 +78,13 @@ export async function runAttempt<Input, Parsed, Result>(
     throw usage(`attempt must be a whole number from 1 on, got ${attempt}`);
 
   const contract = resolveContract(job.contract, jobDefaults(process.env));
+  const { maximumAttempts, nonRetryableErrorTypes = [] } = contract.activity.retry;
   const reported = { heartbeats: [] as unknown[], progress: [] as Progress[] };
   const run = attemptOf(
-    { job, handler: async (parsed, ctx) => await handler(parsed, recording(ctx, reported)) },
+    { ...policy, job, handler: async (parsed, ctx) => await handler(parsed, recording(ctx, reported)) },
     { identity: "test", ...(classifier === undefined ? {} : { classifier }) },
   );
-  const before: AttemptReport = { version: 1, ledger: emptyLedger, heartbeat: heartbeatDetails };
+  const before: AttemptReport = { version: 1, ledger: failedBefore(attempt), heartbeat: heartbeatDetails };
   const context = activityContext(
     {
       activityType: job.name,
@@ -103,7 +94,12 @@ export async function runAttempt<Input, Parsed, Result>(
       attempt,
       startToCloseTimeoutMs: contract.activity.startToCloseTimeoutMs,
       heartbeatTimeoutMs: contract.activity.heartbeatTimeoutMs,
-      heartbeatDetails: heartbeatDetails === undefined ? undefined : before,
+      heartbeatDetails: before,
+      retryPolicy: {
+        // Temporal's 0 is "no limit"; the SDK says it by leaving it out.
+        ...(maximumAttempts === 0 ? {} : { maximumAttempts }),
+        nonRetryableErrorTypes: [...nonRetryableErrorTypes],
+      },
     },
     signal,
   );
@@ -115,12 +111,13 @@ export async function runAttempt<Input, Parsed, Result>(
   };
   try {
     const result = await asyncLocalStorage.run(context, async () => await run(input, { memo }));
-    return { ...reported, result: received<Result>(result) };
+    const returned = received<unknown>(result);
+    if (!isSkippedRun(returned)) return { ...reported, result: returned as Result };
+    return { ...reported, result: skippedResult(returned) as Result, skipped: returned.skipped };
   } catch (error) {
     if (error instanceof CancelledFailure) return { ...reported, cancelled: true };
-    const { maximumAttempts, nonRetryableErrorTypes = [] } = contract.activity.retry;
     const isLast = maximumAttempts > 0 && attempt >= maximumAttempts;
-    return { ...reported, failure: readFailure(error as ApplicationFailure, isLast, nonRetryableErrorTypes) };
+    return { ...reported, failure: failedAttempt(error as ApplicationFailure, isLast, nonRetryableErrorTypes) };
   }
 }
 
@@ -135,6 +132,14 @@ const attemptOptions = [
   "classifier",
   "signal",
 ];
+
+/** What an attempt finds of those before it: that they failed, and no more. */
+function failedBefore(attempt: number): Ledger {
+  const entries = Array.from({ length: Math.min(attempt - 1, 100) }, (_, i) => attempt - 1 - i)
+    .toReversed()
+    .map((n): AttemptEntry => ({ n, state: "failed" }));
+  return { ...emptyLedger, total: attempt - 1, entries };
+}
 
 /** The result as whoever waits for the job gets it: through JSON. */
 function received<Result>(result: unknown): Result {
@@ -156,28 +161,5 @@ function recording(ctx: JobContext, reported: { heartbeats: unknown[]; progress:
         ...(phase === undefined ? {} : { phase }),
       });
     },
-  };
-}
-
-function readFailure(
-  thrown: ApplicationFailure,
-  isLast: boolean,
-  nonRetryableErrorTypes: readonly string[],
-): FailedAttempt {
-  const { failure } = (thrown.details?.[0] ?? {}) as Partial<AttemptReport>;
-  // An attempt throws nothing else.
-  if (failure === undefined) throw thrown;
-  const { error, category, cause, givenUp } = failure;
-  const retryable = thrown.nonRetryable !== true && !nonRetryableErrorTypes.includes(error.type);
-  const { nextRetryDelay } = thrown;
-  const retryAfterMs = nextRetryDelay && parseDuration(nextRetryDelay, "nextRetryDelay", { minimumMs: 0 });
-  const reason = givenUp ? "given_up" : retryable ? (isLast ? "exhausted" : undefined) : "non_retryable";
-  return {
-    error,
-    category,
-    retryable,
-    ...(reason === undefined ? {} : { reason }),
-    ...(retryAfterMs ? { retryAfterMs } : {}),
-    causeId: cause.id,
   };
 }

@@ -16,7 +16,7 @@ import { startSkippingServer } from "./time-skipping.ts";
 import { until } from "./until.ts";
 
 export type TestOfficeOptions = Omit<WorkerConfig, "jobs"> &
-  Omit<OfficeConfig, "office"> &
+  Omit<OfficeConfig, "office" | "listen" | "health"> &
   Pick<SharedConfig, "codec"> & {
     /** Jobs with the handlers that the test wants them to have. @default none: the test runs a worker of its own */
     readonly jobs?: readonly HandledJob[];
@@ -75,12 +75,25 @@ export type TestOffice = AsyncDisposable & {
 export async function startTestOffice(options: TestOfficeOptions = {}): Promise<TestOffice> {
   for (const key of Object.keys(options))
     if (!officeOptions.includes(key)) throw usage(unknownWord("test office option", key, officeOptions));
-  const { jobs = [], stack: given, timeSkipping = false, progress, queues, redact, codec, ...worker } = options;
+  const {
+    jobs = [],
+    stack: given,
+    timeSkipping = false,
+    progress,
+    queues,
+    redact,
+    fingerprint,
+    on,
+    codec,
+    ...worker
+  } = options;
   defineConfig({
     jobs,
     ...worker,
     ...(queues === undefined ? {} : { queues }),
     ...(redact === undefined ? {} : { redact }),
+    ...(fingerprint === undefined ? {} : { fingerprint }),
+    ...(on === undefined ? {} : { on }),
   });
   const opened: (() => Promise<unknown>)[] = [];
   const release = async () => {
@@ -113,6 +126,8 @@ export async function startTestOffice(options: TestOfficeOptions = {}): Promise<
         databaseUrl,
         ...(queues === undefined ? {} : { queues }),
         ...(redact === undefined ? {} : { redact }),
+        ...(fingerprint === undefined ? {} : { fingerprint }),
+        ...(on === undefined ? {} : { on }),
       }),
     );
     if (jobs.length > 0) await kept(runWorker({ ...shared, ...worker, jobs }));
@@ -141,6 +156,8 @@ const officeOptions = [
   "progress",
   "queues",
   "redact",
+  "fingerprint",
+  "on",
   "codec",
   "workflowsPath",
   "activities",

@@ -4,6 +4,7 @@ import { checkInput } from "../model/check-input.ts";
 import { categories, type Category } from "../model/category.ts";
 import { type Classifier, classify } from "../model/classify.ts";
 import { compactError, type ErrorCause, type ErrorRecord, recordError } from "../model/error-record.ts";
+import type { FailureHistory } from "../model/failure-policy.ts";
 import { fingerprint } from "../model/fingerprint.ts";
 import type { HandledJob, JobContext } from "../model/job.ts";
 import { keyOf } from "../model/job-key.ts";
@@ -11,6 +12,7 @@ import {
   type AttemptEntry,
   type AttemptFailure,
   type AttemptReport,
+  countedAttempts,
   emptyLedger,
   enter,
   interruptedType,
@@ -19,9 +21,13 @@ import {
   openAttempt,
 } from "../model/ledger.ts";
 import type { RunMemo } from "../model/run-memo.ts";
-import { GivenUp, InvalidInput } from "./attempt-errors.ts";
+import type { SkippedRun } from "../model/skipped.ts";
+import { extraOf, type Policy } from "./ask-policy.ts";
+import { EndedAfterSilence, GivenUp, InvalidInput, WaitsAfterSilence } from "./attempt-errors.ts";
 import { heartbeats } from "./heartbeats.ts";
+import { planFailure } from "./plan-failure.ts";
 import { sendableResult } from "./sendable-result.ts";
+import { afterSilence, silentBefore } from "./silent-attempt.ts";
 
 /** What the attempts of a job need to know of their worker. */
 export type AttemptSettings = {
@@ -39,7 +45,9 @@ export type AttemptSettings = {
  * throws a failure of its own making, never the handler's error itself: a message of 1 MB would make Temporal replace the
  * failure by one without details, and job and ledger would be dead at the first attempt.
  */
-export function attemptOf({ job, handler }: HandledJob, settings: AttemptSettings) {
+export function attemptOf(handled: HandledJob, settings: AttemptSettings) {
+  const { job, handler } = handled;
+  const sent = (result: unknown) => (settings.ownConverter ? result : sendableResult(result));
   return async function attempt(input: unknown, context?: { memo?: RunMemo; carried?: Ledger }): Promise<unknown> {
     const info = activityInfo();
     assert(info.workflowExecution, "a job's activity runs in its workflow, not by itself");
@@ -49,7 +57,7 @@ export function attemptOf({ job, handler }: HandledJob, settings: AttemptSetting
     const found = before?.ledger ?? context?.carried ?? emptyLedger;
     const offset = offsetOf(info.attempt, before, found);
     const n = info.attempt + offset;
-    const mine: AttemptEntry & { state: "open" } = {
+    const mine: AttemptEntry & { state: "open"; startedAtMs: number } = {
       n,
       state: "open",
       startedAtMs: Date.now(),
@@ -68,20 +76,33 @@ export function attemptOf({ job, handler }: HandledJob, settings: AttemptSetting
       ...(before?.heartbeat === undefined ? {} : { heartbeat: before.heartbeat }),
       ...(before?.progress === undefined ? {} : { progress: before.progress }),
     });
+    const facts: RunFacts = {
+      job: job.name,
+      workflowId,
+      runId,
+      deaths: memo.deaths ?? 0,
+      retry: memo.retry ?? 0,
+      headers: memo.headers ?? {},
+      idempotencyKey: memo.idempotencyKey ?? workflowId,
+    };
+    const policy: Policy = { ...handled, endsAtMs: mine.startedAtMs + info.startToCloseTimeoutMs };
+    let known: Pick<FailureHistory, "key" | "input"> = memo.key === undefined ? {} : { key: memo.key };
+    const isOut = isOutOfAttempts(found.interrupted - (context?.carried?.interrupted ?? 0));
     try {
       const checked = await checkInput(job.input, input);
       if (!checked.valid) throw new InvalidInput(job.name, checked.violations);
       const key = memo.key ?? tolerantKey(job, checked.value);
       if (key !== undefined) beat.know({ key });
+      known = { ...(key === undefined ? {} : { key }), input: checked.value };
+      const silent = silentBefore(found, ledger, n, before === undefined);
+      if (silent !== undefined && handled.onFailure !== undefined) {
+        const history = historyOf({ ...facts, ...known }, without(ledger, mine), false);
+        const skipped = await afterSilence(policy, silent, history, isOutOfAttempts(0));
+        if (skipped !== undefined) return sent(skipped);
+      }
       const ctx: JobContext = {
-        job: job.name,
-        workflowId,
-        runId,
+        ...facts,
         attempt: n - ledger.interrupted,
-        deaths: memo.deaths ?? 0,
-        retry: memo.retry ?? 0,
-        headers: memo.headers ?? {},
-        idempotencyKey: memo.idempotencyKey ?? workflowId,
         signal: Context.current().cancellationSignal,
         heartbeatDetails: before?.heartbeat,
         heartbeat: (details) => beat.know({ heartbeat: details }),
@@ -93,13 +114,14 @@ export function attemptOf({ job, handler }: HandledJob, settings: AttemptSetting
           throw new GivenUp(message, options?.category, options?.details);
         },
       };
-      const result = await orInterrupted(handler(checked.value, ctx));
-      return settings.ownConverter ? result : sendableResult(result);
+      return sent(await orInterrupted(handler(checked.value, ctx)));
     } catch (thrown) {
-      const { ledger, failure } = endOf(thrown, beat.report(), mine, settings.classifier);
+      const report = beat.report();
+      const end = await endOf(thrown, { policy, report, mine, isOut, facts: { ...facts, ...known }, ...settings });
+      if (end.skipped !== undefined) return sent(end.skipped);
       // Where no attempt comes after it, the failure alone tells: a beat would be a call to Temporal for nobody.
-      beat.stop(isLast(failure) ? undefined : ledger);
-      throw failure;
+      beat.stop(isLast(end.failure) ? undefined : end.ledger);
+      throw end.failure;
     } finally {
       beat.stop();
     }
@@ -133,45 +155,130 @@ async function orInterrupted<T>(work: T | Promise<T>): Promise<T> {
   }
 }
 
-/** How an attempt ends that did not succeed: what it throws, and the ledger with it, if it goes on. */
-function endOf(
-  thrown: unknown,
-  report: AttemptReport,
-  mine: AttemptEntry,
-  classifier: Classifier | undefined,
-): { readonly failure: Error; readonly ledger?: Ledger } {
+/** What a policy is told of a run, whatever its attempts come to. */
+type RunFacts = Omit<FailureHistory, "attempt" | "attempts" | "isLast">;
+
+/** An attempt that is about to end without success. */
+type Ending = Pick<AttemptSettings, "classifier"> & {
+  readonly policy: Policy;
+  readonly report: AttemptReport;
+  readonly mine: AttemptEntry;
+  /** Its run has no attempts after it. */
+  readonly isOut: boolean;
+  readonly facts: RunFacts;
+};
+
+/** What an attempt throws, and the ledger with it, if it goes on; or what it returns, where the policy skips the job. */
+type End =
+  | { readonly failure: Error; readonly ledger?: Ledger; readonly skipped?: never }
+  | { readonly skipped: SkippedRun };
+
+/** How an attempt ends that did not succeed. */
+async function endOf(thrown: unknown, ending: Ending): Promise<End> {
   const why = Context.current().cancellationDetails;
   if (why?.cancelRequested) return { failure: new CancelledFailure("CANCELLED") };
+  if (thrown instanceof WaitsAfterSilence) return handedBack(ending, thrown.message, thrown.afterMs);
   // Said on purpose: what a shutdown makes of a handler is another thing.
   const isVerdict = thrown instanceof GivenUp || thrown instanceof InvalidInput;
-  if ((why?.workerShutdown || why?.paused || why?.reset) && !isVerdict) {
-    const ledger = enter(report.ledger, ended(report, mine, { state: "interrupted" }));
-    const failure = ApplicationFailure.create({
-      type: interruptedType,
-      message: `${interruption(why)}; this attempt does not count`,
-      details: [{ ...report, ledger }],
-      nextRetryDelay: "100 milliseconds",
-    });
-    return { failure, ledger };
-  }
+  if (thrown instanceof EndedAfterSilence) return await endedAfterSilence(thrown, ending);
+  if ((why?.workerShutdown || why?.paused || why?.reset) && !isVerdict)
+    return handedBack(ending, interruption(why), 100);
+  // Temporal has given the attempt up, and nobody hears how it ends: the next one asks about it.
+  if (why?.notFound || why?.timedOut) return await failed(thrown, isVerdict, { ...ending, policy: { endsAtMs: 0 } });
+  return await failed(thrown, isVerdict, ending);
+}
+
+function handedBack({ report, mine }: Ending, why: string, afterMs: number): End {
+  const ledger = enter(report.ledger, ended(report, mine, { state: "interrupted" }));
+  const failure = ApplicationFailure.create({
+    type: interruptedType,
+    message: `${why}; this attempt does not count`,
+    details: [{ ...report, ledger }],
+    nextRetryDelay: afterMs,
+  });
+  return { failure, ledger };
+}
+
+async function failed(thrown: unknown, isVerdict: boolean, ending: Ending): Promise<End> {
+  const { policy, report, mine, isOut, facts, classifier } = ending;
   const error = recordError(thrown);
-  const category = categoryOf(thrown, error, classifier);
-  const { causeId, version, hash, title } = fingerprint(error);
-  const told: AttemptFailure = {
-    error,
-    category,
-    cause: { id: causeId, version, fingerprint: hash, title },
-    ...(thrown instanceof GivenUp ? { givenUp: true } : {}),
-  };
-  const ledger = enter(report.ledger, ended(report, mine, { state: "failed", error: compactError(error), category }));
-  const nextRetryDelay = nextRetryDelayOf(thrown);
+  const entered = (category: Category) =>
+    enter(report.ledger, ended(report, mine, { state: "failed", error: compactError(error), category }));
+  const said = categoryOf(thrown, error, classifier);
+  const isFinal = error.nonRetryable === true || isVerdict;
+  const isFixed = isVerdict || isListed(error.type);
+  const plan = await planFailure(
+    policy,
+    { ...error, category: said, state: "failed" },
+    historyOf(facts, entered(said), isOut || isFinal || isFixed),
+    { isOut, isFinal, isFixed },
+  );
+  if (plan.skipped !== undefined) return plan;
+  const { category, nonRetryable, afterMs } = plan;
+  const ledger = entered(category);
+  const told = toldOf(error, { ...plan, givenUp: plan.givenUp || thrown instanceof GivenUp });
+  const nextRetryDelay = afterMs ?? nextRetryDelayOf(thrown);
   const failure = boundedFailure(error, {
-    nonRetryable: error.nonRetryable === true || isVerdict,
+    nonRetryable,
     details: [{ ...report, ledger, failure: told }],
     ...(nextRetryDelay ? { nextRetryDelay } : {}),
     ...causeOf(error.causes),
   });
   return { failure, ledger };
+}
+
+/** The attempt that found the silent one did not begin: the job's record ends with that one. */
+async function endedAfterSilence({ failure, decision }: EndedAfterSilence, ending: Ending): Promise<End> {
+  const { policy, report, mine, facts } = ending;
+  const { category, state: _, ...error } = failure;
+  const ledger = without(report.ledger, mine);
+  const extra = await extraOf(policy, failure, historyOf(facts, ledger, true));
+  const told = toldOf(error, {
+    givenUp: true,
+    category: decision.do === "die" ? (decision.category ?? category) : category,
+    ...(decision.do === "file" ? { queue: decision.queue } : {}),
+    ...(extra === undefined ? {} : { extra }),
+  });
+  const details = [{ ...report, ledger, failure: told }];
+  return { failure: boundedFailure(error, { nonRetryable: true, details, ...causeOf(error.causes) }) };
+}
+
+function toldOf(
+  error: ErrorRecord,
+  { category, givenUp, queue, extra }: Pick<AttemptFailure, "category" | "queue" | "extra"> & { givenUp: boolean },
+): AttemptFailure {
+  const { causeId, version, hash, title } = fingerprint(error);
+  return {
+    error,
+    category,
+    cause: { id: causeId, version, fingerprint: hash, title },
+    ...(givenUp ? { givenUp: true } : {}),
+    ...(queue === undefined ? {} : { queue }),
+    ...(extra === undefined ? {} : { extra }),
+  };
+}
+
+function historyOf(facts: RunFacts, ledger: Ledger, isLast: boolean): FailureHistory {
+  return { ...facts, attempt: countedAttempts(ledger), isLast, attempts: ledger.entries };
+}
+
+function without(ledger: Ledger, { n }: AttemptEntry): Ledger {
+  return { ...ledger, total: n - 1, entries: ledger.entries.filter((entry) => entry.n !== n) };
+}
+
+/**
+ * Whether no attempt comes after this one.
+ *
+ * @param handedBack attempts of this scheduling that were interrupted, as many of which the workflow gives again
+ */
+function isOutOfAttempts(handedBack: number): boolean {
+  const { attempt, retryPolicy } = activityInfo();
+  const { maximumAttempts = 0 } = retryPolicy ?? {};
+  return maximumAttempts > 0 && attempt >= maximumAttempts && handedBack === 0;
+}
+
+function isListed(errorType: string): boolean {
+  return activityInfo().retryPolicy?.nonRetryableErrorTypes?.includes(errorType) ?? false;
 }
 
 /** Whether it is sure that Temporal will not try again. A paused or reset activity is, however many attempts it has left. */

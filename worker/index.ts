@@ -5,5 +5,5 @@
  */
 export { runWorker, type RunWorkerOptions } from "./job-worker.ts";
 export { deadLetterPlugin, type DeadLetterPluginOptions } from "./plugin.ts";
-export { runOffice, type RunOfficeOptions } from "./office-worker.ts";
+export { runOffice, type RunningOffice, type RunOfficeOptions } from "./office-worker.ts";
 export type { RunningWorker } from "./running-worker.ts";

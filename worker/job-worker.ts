@@ -6,12 +6,13 @@ import { defineConfig, refuseForeignKeys, type SharedConfig, type WorkerConfig }
 import { parseDuration } from "../model/duration.ts";
 import type { HandledJob } from "../model/job.ts";
 import { configInvalid } from "../model/office-error.ts";
-import { jobDefaults, resolveContract } from "../model/resolve-contract.ts";
+import { jobDefaults, resolveHandled } from "../model/resolve-contract.ts";
 import { attemptOf } from "./attempt.ts";
 import { inputChecker } from "./input-checker.ts";
 import { refuseUnknownOptions } from "./options.ts";
 import { connectNative } from "./native-connection.ts";
 import { type RunningWorker, runUntilStopped } from "./running-worker.ts";
+import { timeoutDecider } from "./timeout-decider.ts";
 import { bundleEntry, jobEntry } from "./workflow-bundle.ts";
 
 export type RunWorkerOptions = WorkerConfig &
@@ -90,7 +91,7 @@ const workerOptions = [
   "worker",
 ];
 
-/** The activities of jobs: each under its job's name, and the check of their inputs. */
+/** The activities of jobs: each under its job's name, the check of their inputs, and the question about time-outs. */
 export function jobActivities(
   jobs: readonly HandledJob[],
   settings: {
@@ -109,6 +110,7 @@ export function jobActivities(
   return {
     ...Object.fromEntries(jobs.map((handled) => [handled.job.name, attemptOf(handled, attemptSettings)])),
     ...inputChecker(jobs),
+    ...timeoutDecider(jobs),
   };
 }
 
@@ -122,7 +124,7 @@ export const workerDefaults = {
 function entryOf(jobs: readonly HandledJob[], { workflowsPath, worker }: RunWorkerOptions): string {
   const defaults = jobDefaults(process.env);
   return jobEntry({
-    contracts: jobs.map(({ job }) => resolveContract(job.contract, defaults)),
+    contracts: jobs.map((handled) => resolveHandled(handled, defaults)),
     versioned: worker?.workerDeploymentOptions?.useWorkerVersioning === true,
     ...(workflowsPath === undefined ? {} : { workflowsPath: String(workflowsPath) }),
   });

@@ -1,20 +1,31 @@
 import { hostname } from "node:os";
 import { Worker, type WorkerOptions } from "@temporalio/worker";
+import { hookActivities } from "../activities/deliver-event.ts";
 import { letterActivities } from "../activities/letter-activities.ts";
+import { pruneActivities } from "../activities/prune-activities.ts";
+import { redriveActivities } from "../activities/redrive-activities.ts";
 import { findTarget, type TargetOptions } from "../connect/target.ts";
 import { registeredSearchAttributes } from "../connect/registered-search-attributes.ts";
 import { connectClient } from "../connect/temporal-client.ts";
 import { defineConfig, type OfficeConfig, refuseForeignKeys, type SharedConfig } from "../model/config.ts";
+import { healthLimits } from "../model/health.ts";
 import { defaultOffice } from "../model/ids.ts";
 import { databaseUnset } from "../model/office-error.ts";
 import { keepingDefaults } from "../model/resolve-contract.ts";
 import { checkSchema } from "../schema/check-schema.ts";
 import { openDatabase } from "../schema/database.ts";
+import { forgetCursors } from "../schema/forget-cursors.ts";
 import { codecsOf } from "../model/codecs.ts";
+import { answerRequests } from "./answer-requests.ts";
 import { claimOffice } from "./claim-office.ts";
+import { startClerk } from "./clerk.ts";
+import { countCalls } from "./count-calls.ts";
+import { hookFollowerPrefix, hookFollowers } from "./hook-followers.ts";
 import { connectNative } from "./native-connection.ts";
+import { openOfficeServer } from "./office-server.ts";
 import { refuseUnknownOptions } from "./options.ts";
 import { type RunningWorker, runUntilStopped } from "./running-worker.ts";
+import { sdkMetricsAddress } from "./sdk-metrics.ts";
 import { bundleEntry, officeEntry } from "./workflow-bundle.ts";
 
 export type RunOfficeOptions = OfficeConfig &
@@ -23,6 +34,11 @@ export type RunOfficeOptions = OfficeConfig &
     /** More of Temporal's own worker options. */
     readonly worker?: Partial<Omit<WorkerOptions, "taskQueue" | "workflowsPath" | "workflowBundle" | "activities">>;
   };
+
+export type RunningOffice = RunningWorker & {
+  /** Where it answers questions about itself, such as `http://127.0.0.1:9464`; absent without `listen`. */
+  readonly url?: string;
+};
 
 /**
  * Runs an office: the worker that owns the database. It runs letters and the compensation of dying jobs. It can run many
@@ -33,19 +49,33 @@ export type RunOfficeOptions = OfficeConfig &
  * @throws {OfficeError} `DATABASE_UNSET`, `DATABASE_UNREACHABLE`, `SCHEMA_MISSING`, `SCHEMA_TOO_OLD`, `SCHEMA_TOO_NEW`,
  *   `OFFICE_MISMATCH` where another database holds the name, `TEMPORAL_UNREACHABLE`, `CONFIG_INVALID`
  */
-export async function runOffice(options: RunOfficeOptions = {}): Promise<RunningWorker> {
-  refuseUnknownOptions(options, ["office", "queues", "redact", "codec", "worker"], "office");
-  const { office: name = defaultOffice, queues = {}, redact = [], codec, worker } = options;
-  refuseForeignKeys(defineConfig({ office: name, queues, redact }), "office");
+export async function runOffice(options: RunOfficeOptions = {}): Promise<RunningOffice> {
+  refuseUnknownOptions(
+    options,
+    ["office", "queues", "redact", "fingerprint", "amendments", "probes", "listen", "health", "on", "codec", "worker"],
+    "office",
+  );
+  const { office: name = defaultOffice, queues = {}, redact = [], fingerprint = [], codec, worker } = options;
+  const { listen, health = {}, on: hooks = {}, amendments = {}, probes = {} } = options;
+  const answering = { health, on: hooks, ...(listen === undefined ? {} : { listen }) };
+  refuseForeignKeys(
+    defineConfig({ office: name, queues, redact, fingerprint, amendments, probes, ...answering }),
+    "office",
+  );
   const defaults = keepingDefaults(process.env);
   const { temporal, database: found } = findTarget(options);
   if (found === undefined) throw databaseUnset();
+  const { namespace, ui = process.env["DLO_UI_URL"] } = temporal;
 
   const opened: (() => Promise<unknown>)[] = [];
   const release = async () => {
     for (const close of opened.splice(0).toReversed()) await close();
   };
   try {
+    const server = listen === undefined ? undefined : await openOfficeServer(listen);
+    if (server !== undefined) opened.push(server.close);
+    // Before the first connection: the SDK's metrics are turned on with its Runtime.
+    const sdkMetrics = server === undefined ? undefined : await sdkMetricsAddress();
     const database = openDatabase(found.url);
     opened.push(database.close);
     const { databaseId } = await checkSchema(database.db);
@@ -57,28 +87,62 @@ export async function runOffice(options: RunOfficeOptions = {}): Promise<Running
     const connection = await connectNative(temporal);
     opened.push(async () => await connection.close());
     await claimOffice(client, name, databaseId);
+    const followers = hookFollowers({ client, office: name, hooks });
+    const kept = followers.map((follower) => follower.name);
+    await forgetCursors(database.db, hookFollowerPrefix({ namespace, office: name }), kept);
+    const calls = countCalls(
+      hookActivities({ db: database.db, hooks, office: name, namespace, ...(ui === undefined ? {} : { ui }) }),
+    );
     const versioned = worker?.workerDeploymentOptions?.useWorkerVersioning === true;
     const running = await Worker.create({
       identity,
-      namespace: temporal.namespace,
+      namespace,
       shutdownGraceTime: "5 seconds",
       ...dataConverter,
       ...worker,
       connection,
       taskQueue: name,
       workflowBundle: await bundleEntry(officeEntry({ versioned })),
-      activities: letterActivities({
-        db: database.db,
-        client,
-        codecs,
-        queues,
-        redact,
-        defaults,
-        searchAttributes: await registeredSearchAttributes(client),
-        taskQueue: name,
-      }),
+      activities: {
+        ...letterActivities({
+          db: database.db,
+          client,
+          codecs,
+          queues,
+          redact,
+          fingerprint,
+          defaults,
+          searchAttributes: await registeredSearchAttributes(client),
+          taskQueue: name,
+        }),
+        ...redriveActivities({
+          ...{ db: database.db, client, codecs, namespace, redact, amendments, probes },
+          home: { taskQueue: name, searchAttributes: await registeredSearchAttributes(client) },
+        }),
+        ...pruneActivities({ db: database.db, namespace }),
+        ...calls.activities,
+      },
     });
-    return runUntilStopped([running], release);
+    const clerk = startClerk(found.url, followers);
+    opened.push(clerk.close);
+    const requests = answerRequests({ databaseUrl: found.url, client, office: name, databaseId });
+    opened.push(requests.close);
+    const office = runUntilStopped([running], release);
+    if (server === undefined) return office;
+    const asked = openDatabase(found.url, { connections: 2, part: "questions", prepare: false });
+    opened.push(asked.close);
+    await server.serve({
+      name,
+      namespace,
+      client,
+      db: asked.db,
+      worker: running,
+      clerk,
+      limits: healthLimits(health),
+      calls: calls.outcomes,
+      ...(sdkMetrics === undefined ? {} : { sdkMetrics }),
+    });
+    return { ...office, url: server.url };
   } catch (error) {
     await release();
     throw error;

@@ -4,7 +4,7 @@ import type { BundlerPlugin, WorkerOptions, WorkerPlugin, WorkflowBundleOption }
 import { defineConfig, type WorkerConfig } from "../model/config.ts";
 import type { HandledJob } from "../model/job.ts";
 import { configInvalid, usage } from "../model/office-error.ts";
-import { jobDefaults, resolveContract } from "../model/resolve-contract.ts";
+import { jobDefaults, resolveHandled } from "../model/resolve-contract.ts";
 import { unknownWord } from "../model/suggest.ts";
 import { jobActivities, workerDefaults } from "./job-worker.ts";
 import { addJobs, noWorkflowsPath } from "./plugin-bundle.ts";
@@ -73,7 +73,7 @@ function bundling(jobs: readonly HandledJob[], versioned: boolean): WorkerPlugin
     name: pluginName,
     configureBundler(bundle) {
       const defaults = jobDefaults(process.env);
-      return addJobs(bundle, { contracts: jobs.map(({ job }) => resolveContract(job.contract, defaults)), versioned });
+      return addJobs(bundle, { contracts: jobs.map((handled) => resolveHandled(handled, defaults)), versioned });
     },
   };
 }

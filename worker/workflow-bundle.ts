@@ -40,8 +40,11 @@ export function officeEntry({ versioned }: { readonly versioned: boolean }): str
   return [
     `import { deadLetter } from ${JSON.stringify(sourceFile("../workflows/dead-letter"))};`,
     `import { office } from ${JSON.stringify(sourceFile("../workflows/office"))};`,
-    ...versioning(versioned, ["deadLetter", "office"]),
-    "export { deadLetter, office };",
+    `import { deliverEvent } from ${JSON.stringify(sourceFile("../workflows/deliver-event"))};`,
+    `import { previewRedrive, redrive } from ${JSON.stringify(sourceFile("../workflows/redrive"))};`,
+    `import { prune } from ${JSON.stringify(sourceFile("../workflows/prune"))};`,
+    ...versioning(versioned, ["deadLetter", "office", "deliverEvent", "previewRedrive", "redrive", "prune"]),
+    "export { deadLetter, office, deliverEvent, previewRedrive, redrive, prune };",
   ].join("\n");
 }
 

@@ -19,21 +19,30 @@ import {
   workflowInfo,
 } from "@temporalio/workflow";
 import { RawValue, WorkflowExecutionAlreadyStartedError } from "@temporalio/common";
-import { type Command, type CommandName, commandNames } from "../model/command.ts";
+import { type Command, type CommandName, commandNames, type LetterSignature } from "../model/command.ts";
 import { parseRetention } from "../model/contract.ts";
 import { type Death, diedType } from "../model/death.ts";
-import { parseDuration } from "../model/duration.ts";
-import { type EventType, type LetterEvent, officeActor } from "../model/event.ts";
-import type { DeathRecord, Died, FollowedRun, Projection, ProjectionResult } from "../model/letter-activities.ts";
+import { formatDuration, parseDuration } from "../model/duration.ts";
+import { type LetterEvent, type LetterEventType, officeActor } from "../model/event.ts";
+import type {
+  DeathRecord,
+  Died,
+  FollowedRun,
+  ItemOutcome,
+  Projection,
+  ProjectionResult,
+} from "../model/letter-activities.ts";
 import { letterDetails } from "../model/letter-details.ts";
 import { expiryFrom, type LetterState, rememberRequest } from "../model/letter-state.ts";
 import { runMemoKey } from "../model/run-memo.ts";
+import { readRunOptions, type RunChange } from "../model/run-options.ts";
 import { type SearchAttribute, searchAttributes } from "../model/search-attributes.ts";
+import { skippedReason } from "../model/skipped.ts";
 import { type ClosedStatus, isOpen } from "../model/status.ts";
 import { unpackSeed } from "../model/run-seed.ts";
 import { readCommand } from "../model/read-command.ts";
 import { createAlarm } from "./alarm.ts";
-import { refusal, usageFailure } from "./letter-rules.ts";
+import { automaticRetryMs, handsOn, nextRingMs, refusal, usageFailure } from "./letter-rules.ts";
 import { jobWorker, office, refusalOf } from "./office-calls.ts";
 import { readForeignDeath } from "./read-death.ts";
 
@@ -62,7 +71,7 @@ type Following = NonNullable<LetterState["following"]>;
 
 type Settle = { readonly resolve: () => void; readonly reject: (why: ApplicationFailure) => void };
 
-type Outcome = { readonly runId: string; readonly failure?: unknown };
+type Outcome = { readonly runId: string; readonly failure?: unknown; readonly skipped?: string };
 
 /** Parks one dead job until a command, its retention, or its own recovery closes it. */
 export async function deadLetter(initial: LetterState): Promise<LetterState> {
@@ -103,7 +112,8 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     });
   }
 
-  if (state.status === "retrying") {
+  if (state.reopening !== undefined) await reopen(state.reopening);
+  else if (state.status === "retrying") {
     // Begun anew, since somebody terminated the letter while its retry ran: that run is no child of this one.
     await park([]);
     state = { ...state, following: {} };
@@ -111,7 +121,8 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
   if (state.following !== undefined) follow(state.following);
   while (isOpen(state.status)) {
     setCurrentDetails(letterDetails(state, workflowInfo().namespace));
-    alarm.set(state.status === "parked" ? (state.retryAtMs ?? state.expiresAtMs) : null);
+    if (shouldConsider()) await considerRetry();
+    alarm.set(nextRingMs(state));
     await condition(() => inbox.length > 0 || alarm.rang() || isTimeForANewRun());
     const item = inbox.shift();
     if (item !== undefined) await take(item);
@@ -122,6 +133,27 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
   await answerTheRest();
   if (successor !== undefined) await beginNext(successor);
   return state;
+
+  /** Brings the closed row back; where it cannot be, this run has no letter to keep. */
+  async function reopen(by: LetterSignature): Promise<void> {
+    const { reopening: _, ...closed } = state;
+    state = { ...closed, requestIds: rememberRequest(closed, by.requestId) };
+    const change = {
+      status: "parked" as const,
+      retryAtMs: null,
+      expiresAtMs: expiryFrom(Date.now(), state.retentionMs),
+    };
+    const event: LetterEvent = { type: "reopened", atMs: Date.now(), ...signatureOf(by) };
+    let result;
+    try {
+      result = await project(change, [event], { reopen: true, ...itemOf(by, "done") });
+    } catch (error) {
+      throw refusalOf(error) ?? error;
+    }
+    if (result !== "written")
+      throw ApplicationFailure.nonRetryable(`Dead letter ${state.letterId} is open already`, "LETTER_BUSY");
+    show(searchAttributes.status, "parked");
+  }
 
   /** Somebody terminated the letter and a death began it again: the clock that its row still had is not that death's. */
   function isBegunAnew(): boolean {
@@ -163,19 +195,20 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
   async function checkInput(command: Command): Promise<void> {
     if (command.name !== "retry" && command.name !== "amend") return;
     if (command.input === undefined || command.unchecked === true) return;
+    const { job = state.job, taskQueue = state.taskQueue } = runOf(command);
     let verdict;
     try {
-      verdict = await jobWorker(state.taskQueue).validateInput(state.job, command.input);
+      verdict = await jobWorker(taskQueue).validateInput(job, command.input);
     } catch (error) {
       if (isCancellation(error)) throw error;
       throw ApplicationFailure.nonRetryable(
-        `No worker on task queue "${state.taskQueue}" could check the new input within 10 seconds. Start one, or say unchecked: true to take it as it is`,
+        `No worker on task queue "${taskQueue}" could check the new input within 10 seconds. Start one, or say unchecked: true to take it as it is`,
         "NO_WORKER",
       );
     }
     if (!verdict.valid)
       throw ApplicationFailure.nonRetryable(
-        `The new input is not valid for ${state.job}: ${verdict.violations.join("; ")}`,
+        `The new input is not valid for ${job}: ${verdict.violations.join("; ")}`,
         "INPUT_INVALID",
       );
   }
@@ -185,7 +218,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
       case "command":
         return await carryOut(item.command, item.settle);
       case "refused":
-        return void (await project({}, [refusedEvent(item)]));
+        return void (await project({}, [refusedEvent(item)], refusedItem(item)));
       case "died":
         return await hearDeath(item.died);
       case "retryEnded":
@@ -214,27 +247,40 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     const requestIds = rememberRequest(state, command.requestId);
     switch (command.name) {
       case "retry":
+        if (command.cancel === true) return await cancelRetry(command);
         return command.after === undefined ? await retry(command) : await retryLater(command, command.after);
       case "expire":
-        return mayRetryOnExpiry()
-          ? await retry(command, true)
-          : await close("expired", signed("expired", command), requestIds);
+        if (mayRetryOnExpiry()) return await retry(command, "expiry");
+        if (handsOn(state)) {
+          await handOn(state.handOnTo, { ...signatureOf(command) }, { requestIds }, itemOf(command, "done"));
+          return undefined;
+        }
+        return await close("expired", signed("expired", command), requestIds, itemOf(command, "done"));
       case "discard":
-        return await close("discarded", signed("discarded", command), requestIds);
+        return await close("discarded", signed("discarded", command), requestIds, itemOf(command, "done"));
       case "amend": {
         const data = command.unchecked ? { unchecked: true } : undefined;
-        return await keep(project({ requestIds }, [signed("amended", command, data)], amendmentOf(command)));
+        const more = { ...amendmentOf(command), ...itemOf(command, "done") };
+        return await keep(project({ requestIds }, [signed("amended", command, data)], more));
       }
       case "extend": {
         const retentionMs = parseRetention(command.retention, "retention");
         // A retry that is set for later holds the clock; the new retention counts from the next parking.
         const expiresAtMs = state.retryAtMs === null ? expiryFrom(Date.now(), retentionMs) : null;
         const data = { retention: command.retention };
-        await project({ requestIds, retentionMs, expiresAtMs }, [signed("extended", command, data)], { retentionMs });
+        const more = { retentionMs, ...itemOf(command, "done") };
+        await project({ requestIds, retentionMs, expiresAtMs }, [signed("extended", command, data)], more);
+        return undefined;
+      }
+      case "move": {
+        const data = { queue: command.queue, was: state.queue };
+        const change = { requestIds, queue: command.queue };
+        await project(change, [signed("moved", command, data)], { queue: command.queue, ...itemOf(command, "done") });
+        show(searchAttributes.queue, command.queue, data.was);
         return undefined;
       }
       case "note":
-        await project({ requestIds }, [signed("noted", command, { text: command.text })]);
+        await project({ requestIds }, [signed("noted", command, { text: command.text })], itemOf(command, "done"));
         return undefined;
     }
   }
@@ -255,6 +301,20 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     return await keep(project(change, [event], amendmentOf(command)));
   }
 
+  /** Takes back a retry that is set for later. */
+  async function cancelRetry(command: Command): Promise<ApplicationFailure | undefined> {
+    if (state.retryAtMs === null)
+      return ApplicationFailure.nonRetryable(
+        `No retry of dead letter ${state.letterId} is set for later`,
+        "LETTER_BUSY",
+      );
+    const { pendingRetry: _, ...rest } = state;
+    const data = { was: new Date(state.retryAtMs).toISOString() };
+    state = { ...rest, requestIds: rememberRequest(state, command.requestId) };
+    await park([signed("retry_cancelled", command, data)]);
+    return undefined;
+  }
+
   /** Why the row did not take a new input, if it did not: its queue may store none. */
   async function keep(projected: Promise<ProjectionResult>): Promise<ApplicationFailure | undefined> {
     try {
@@ -268,17 +328,23 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
   }
 
   /** Starts the job again under its own id. The id is the lock: there is never a second run beside this one. */
-  async function retry(command: Command, onExpiry = false): Promise<ApplicationFailure | undefined> {
+  async function retry(command: Command, unasked?: "expiry" | "automatic"): Promise<ApplicationFailure | undefined> {
     const revision = state.revision + 1;
+    const run = runOf(command);
     const data = {
-      ...(onExpiry && { onExpiry }),
+      ...(Object.keys(run).length > 0 && { run }),
+      ...(unasked === "expiry" && { onExpiry: true }),
+      ...(unasked === "automatic" && { automatic: true }),
       ...("unchecked" in command && command.unchecked && { unchecked: true }),
     };
     const event = signed("retry_asked", command, Object.keys(data).length > 0 ? data : undefined);
     let seed;
     try {
       seed = unpackSeed(
-        await office.beginRetry({ letterId: state.letterId, revision, event, ...amendmentOf(command) }),
+        await office.beginRetry({
+          ...{ letterId: state.letterId, revision, event, ...amendmentOf(command) },
+          ...(unasked !== undefined && { automatic: true }),
+        }),
       );
     } catch (error) {
       const why = refusalOf(error);
@@ -286,53 +352,68 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
       return why;
     }
     const { pendingRetry: _, ...rest } = state;
-    const expiryRetries = state.expiryRetries + (onExpiry ? 1 : 0);
+    const expiryRetries = state.expiryRetries + (unasked === undefined ? 0 : 1);
     const requestIds = rememberRequest(state, command.requestId);
     state = { ...rest, revision, expiryRetries, requestIds, retryAtMs: null };
-    const memo = { ...seed.memo, version: 1, retry: state.retries + 1, deaths: state.deaths };
+    const memo = {
+      ...{ ...seed.memo, version: 1, retry: state.retries + 1, deaths: state.deaths },
+      ...(run.activity !== undefined && { activity: run.activity }),
+    };
+    const job = run.job ?? state.job;
     let child;
     try {
-      child = await startChild(state.job, {
+      child = await startChild(job, {
         workflowId: state.jobWorkflowId,
-        taskQueue: state.taskQueue,
+        taskQueue: run.taskQueue ?? state.taskQueue,
         args: seed.payloads.map(({ metadata, data }) => RawValue.fromPayload({ metadata: asBytes(metadata), data })),
         memo: { [runMemoKey]: memo },
         parentClosePolicy: "ABANDON",
         workflowIdReusePolicy: "ALLOW_DUPLICATE_FAILED_ONLY",
-        staticSummary: `retry ${memo.retry} of ${state.job}`,
+        staticSummary: `retry ${memo.retry} of ${state.job}${job === state.job ? "" : ` as ${job}`}`,
       });
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
       // The app holds the id: its run is under way, or has succeeded. Whichever it is, there must be no second one.
-      await park([{ type: "waiting", atMs: Date.now(), ...signatureOf(command) }], state.expiresAtMs);
+      const why = "a run of the job that it did not start is under way, or has succeeded";
+      const item = itemOf(command, "skipped", { code: "app_run", why });
+      await park([{ type: "waiting", atMs: Date.now(), ...signatureOf(command) }], state.expiresAtMs, item);
       if (state.following === undefined) follow({});
       return undefined;
     }
     // The id was free: whatever run the letter waited for has ended.
-    const { following: __, ...alone } = state;
-    state = alone;
+    const { following: __, redrive: ___, ...alone } = state;
+    state = command.redrive === undefined ? alone : { ...alone, redrive: command.redrive };
     const runId = child.firstExecutionRunId;
     child.result().then(
-      () => inbox.push({ kind: "retryEnded", outcome: { runId } }),
+      (result: unknown) => {
+        const skipped = skippedReason(result);
+        inbox.push({ kind: "retryEnded", outcome: { runId, ...(skipped !== undefined && { skipped }) } });
+      },
       (failure: unknown) => inbox.push({ kind: "retryEnded", outcome: { runId, failure } }),
     );
     await project(
       { status: "retrying", retries: state.retries + 1, retryRunId: runId, expiresAtMs: null },
       [{ type: "retrying", atMs: Date.now(), runId, ...signatureOf(command) }],
-      { retriedAtMs: Date.now() },
+      { retriedAtMs: Date.now(), ...itemOf(command, "running", { runId }) },
     );
     return undefined;
   }
 
-  async function endRetry({ runId, failure }: Outcome): Promise<void> {
+  async function endRetry({ runId, failure, skipped }: Outcome): Promise<void> {
     if (failure === undefined) {
-      const why = await close("recovered", { type: "recovered", atMs: Date.now(), runId }, state.requestIds);
+      const recovered = itemOf(state, "recovered", { runId });
+      const reason = skipped === undefined ? {} : { reason: `the job's policy skipped it: ${skipped}` };
+      const event: LetterEvent = { type: "recovered", atMs: Date.now(), runId, ...reason };
+      const why = await close("recovered", event, state.requestIds, recovered);
       // It died anew, under the app's hand, after our run had succeeded: that death decides.
-      if (why !== undefined) await park([]);
+      if (why !== undefined) await park([], null, recovered);
     } else {
       const cause = failure instanceof ChildWorkflowFailure ? failure.cause : failure;
-      if (cause instanceof CancelledFailure) await park([{ type: "retry_cancelled", atMs: Date.now(), runId }]);
-      else if (cause instanceof TerminatedFailure) {
+      if (cause instanceof CancelledFailure) {
+        const why = "its run was cancelled";
+        const item = itemOf(state, "skipped", { runId, code: "run_cancelled", why });
+        await park([{ type: "retry_cancelled", atMs: Date.now(), runId }], null, item);
+      } else if (cause instanceof TerminatedFailure) {
         await recordDeath(runId, { ended: "terminated" }, true);
         follow({ exceptRunId: runId });
       } else if (cause instanceof TimeoutFailure) await recordDeath(runId, { ended: "timed_out" }, true);
@@ -344,7 +425,11 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     for (const command of kept) {
       const why = await execute(command);
       if (why !== undefined)
-        await project({}, [signed("refused", command, { command: command.name, why: why.message })]);
+        await project(
+          {},
+          [signed("refused", command, { command: command.name, why: why.message })],
+          itemOf(command, "refused", { code: "refused", why: why.message }),
+        );
     }
   }
 
@@ -363,6 +448,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
       ownRun,
       expiresAtMs,
       atMs,
+      ...(ownRun && state.redrive !== undefined && { redrive: state.redrive }),
     });
     state = { ...state, revision, status: "parked", expiresAtMs };
     // A run that had parked itself may be known, and not the latest: with fewer deaths than its row the letter never closed.
@@ -415,15 +501,76 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     }
   }
 
+  /** Whether its queue may retry it by itself, and that was not decided for its last death yet. */
+  function shouldConsider(): boolean {
+    const { autoRetry, status, retryAtMs, following, consideredDeaths = 0, deaths } = state;
+    return (
+      autoRetry !== undefined &&
+      status === "parked" &&
+      retryAtMs === null &&
+      following === undefined &&
+      consideredDeaths < deaths
+    );
+  }
+
+  /** Sets a retry for later, where its queue's policy says so. */
+  async function considerRetry(): Promise<void> {
+    state = { ...state, consideredDeaths: state.deaths };
+    const afterMs = automaticRetryMs(state, Date.now());
+    if (afterMs === undefined) return;
+    const reason = `queue ${state.queue} retries ${state.lastDeath.category} by itself`;
+    const event: LetterEvent = {
+      ...{ type: "retry_asked", atMs: Date.now(), by: officeActor, reason },
+      data: { automatic: true, after: formatDuration(afterMs) },
+    };
+    const pendingRetry = { by: officeActor, reason, automatic: true } as const;
+    await project({ retryAtMs: Date.now() + afterMs, expiresAtMs: null, pendingRetry }, [event]);
+  }
+
+  async function warn(expiresAtMs: number): Promise<void> {
+    const data = { expiresAt: new Date(expiresAtMs).toISOString() };
+    await project({ warnedOfMs: expiresAtMs }, [{ type: "expiring", atMs: Date.now(), by: officeActor, data }]);
+  }
+
+  /** Files it under the next queue, whose policy it has from then on. */
+  async function handOn(
+    queue: string,
+    signature: Omit<LetterSignature, "redrive">,
+    more: Pick<LetterState, "requestIds"> | Record<never, never> = {},
+    item: Pick<Projection, "item"> = {},
+  ): Promise<void> {
+    const policy = await office.policyOf(queue);
+    const { queue: was } = state;
+    const { handOnTo: _, warnBeforeMs: __, autoRetry: ___, ...own } = state;
+    state = own;
+    const event: LetterEvent = {
+      ...{ type: "moved", atMs: Date.now(), ...signature },
+      data: { queue, was },
+    };
+    const { retentionMs, onExpire, maximumRetries } = policy;
+    const change = {
+      ...more,
+      ...{ queue, retentionMs, onExpire, maximumRetries, expiresAtMs: expiryFrom(Date.now(), retentionMs) },
+      ...(policy.handOnTo !== null && { handOnTo: policy.handOnTo }),
+      ...(policy.warnBeforeMs !== null && { warnBeforeMs: policy.warnBeforeMs }),
+      ...(policy.autoRetry !== null && { autoRetry: policy.autoRetry }),
+    };
+    await project(change, [event], { queue, policy, ...item });
+    show(searchAttributes.queue, queue, was);
+  }
+
   async function ring(): Promise<void> {
     if (state.retryAtMs !== null) {
-      const why = await retry({ name: "retry", ...state.pendingRetry });
+      const { automatic, ...signature } = state.pendingRetry ?? {};
+      const why = await retry({ name: "retry", ...signature }, automatic === true ? "automatic" : undefined);
       if (why !== undefined)
         await park([{ type: "refused", atMs: Date.now(), by: officeActor, data: { why: why.message } }]);
-    } else if (mayRetryOnExpiry()) {
-      const why = await retry({ name: "retry", by: officeActor, reason: "its retention ended" }, true);
+    } else if (state.expiresAtMs !== null && Date.now() < state.expiresAtMs) await warn(state.expiresAtMs);
+    else if (mayRetryOnExpiry()) {
+      const why = await retry({ name: "retry", by: officeActor, reason: "its retention ended" }, "expiry");
       if (why !== undefined) await expire();
-    } else await expire();
+    } else if (handsOn(state)) await handOn(state.handOnTo, { by: officeActor, reason: "its retention ended" });
+    else await expire();
   }
 
   async function expire(): Promise<void> {
@@ -438,12 +585,17 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
   }
 
   /** Goes back to rest, with a new retention unless the old one is still running. */
-  async function park(events: readonly LetterEvent[], expiresAtMs: number | null = null): Promise<void> {
+  async function park(
+    events: readonly LetterEvent[],
+    expiresAtMs: number | null = null,
+    item: Pick<Projection, "item"> = {},
+  ): Promise<void> {
     const nowMs = Date.now();
     const runsOn = expiresAtMs !== null && expiresAtMs > nowMs;
     await project(
       { status: "parked", retryAtMs: null, expiresAtMs: runsOn ? expiresAtMs : expiryFrom(nowMs, state.retentionMs) },
       events,
+      item,
     );
   }
 
@@ -451,12 +603,14 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     status: ClosedStatus,
     event: LetterEvent,
     requestIds: LetterState["requestIds"],
+    item?: Pick<Projection, "item">,
   ): Promise<ApplicationFailure | undefined> {
     const atMs = Date.now();
     const kept = state.kept.map((command) => afterClose(command, status));
+    const waited = state.kept.map((command) => itemAfterClose(command, status)).find(isItem);
     const change = { status, requestIds, kept: [], expiresAtMs: null, retryAtMs: null };
     const closing = { deaths: state.deaths, reason: event.reason ?? null, atMs };
-    const result = await project(change, [event, ...kept], { close: closing });
+    const result = await project(change, [event, ...kept], { close: closing, ...waited, ...item });
     if (result === "dying")
       return ApplicationFailure.nonRetryable(
         "The job has just died once more and that death is being recorded. Look at it first, then ask again",
@@ -494,11 +648,15 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
   async function answerTheRest(): Promise<void> {
     for (;;) {
       const events: LetterEvent[] = [];
+      let told: Pick<Projection, "item"> = {};
       for (const item of inbox.splice(0)) {
         if (item.kind === "died") await hearDeath(item.died);
-        else if (item.kind === "refused") events.push(refusedEvent(item));
-        else if (item.kind === "command" && item.command.name === "note" && !isDone(item.command)) {
+        else if (item.kind === "refused") {
+          events.push(refusedEvent(item));
+          told = { ...told, ...refusedItem(item) };
+        } else if (item.kind === "command" && item.command.name === "note" && !isDone(item.command)) {
           events.push(afterClose(item.command, state.status));
+          told = { ...told, ...itemOf(item.command, "done") };
           state = { ...state, requestIds: rememberRequest(state, item.command.requestId) };
           item.settle.resolve();
         } else if (item.kind === "command") {
@@ -509,7 +667,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
       }
       if (events.length > 0) {
         state = { ...state, revision: state.revision + 1 };
-        await office.project({ letterId: state.letterId, revision: state.revision, events });
+        await office.project({ letterId: state.letterId, revision: state.revision, events, ...told });
       }
       // A handler whose input was still being checked has yet to put its command here.
       await condition(() => inbox.length > 0 || allHandlersFinished());
@@ -544,7 +702,12 @@ function answer(state: LetterState): LetterState {
   return { ...state, kept: state.kept.map(({ name, by, requestId }) => ({ name, by, requestId }) as Command) };
 }
 
-function signatureOf({ by, reason, requestId }: Command): Pick<LetterEvent, "by" | "reason" | "requestId"> {
+/** What a retry is to do otherwise. */
+function runOf(command: Command): RunChange {
+  return command.name === "retry" && command.run !== undefined ? readRunOptions(command.run) : {};
+}
+
+function signatureOf({ by, reason, requestId }: LetterSignature): Pick<LetterEvent, "by" | "reason" | "requestId"> {
   return {
     ...(by !== undefined && { by }),
     ...(reason !== undefined && { reason }),
@@ -552,7 +715,16 @@ function signatureOf({ by, reason, requestId }: Command): Pick<LetterEvent, "by"
   };
 }
 
-function signed(type: EventType, command: Command, data?: LetterEvent["data"]): LetterEvent {
+/** What is told to the redrive that asked for this, if one did. A letter is in one at a time. */
+function itemOf(
+  { redrive }: { readonly redrive?: string },
+  state: ItemOutcome["state"],
+  more: Omit<ItemOutcome, "redrive" | "state"> = {},
+): Pick<Projection, "item"> {
+  return redrive === undefined ? {} : { item: { redrive, state, ...more } };
+}
+
+function signed(type: LetterEventType, command: Command, data?: LetterEvent["data"]): LetterEvent {
   return { type, atMs: Date.now(), ...signatureOf(command), ...(data === undefined ? {} : { data }) };
 }
 
@@ -566,10 +738,24 @@ function refusedEvent({ name, given, why }: Extract<Item, { kind: "refused" }>):
   return signed("refused", event, { command: name, why });
 }
 
+function refusedItem({ given, why }: Extract<Item, { kind: "refused" }>): Pick<Projection, "item"> {
+  const { redrive } = (typeof given === "object" && given !== null ? given : {}) as { redrive?: unknown };
+  return typeof redrive === "string" ? { item: { redrive, state: "refused", code: "refused", why } } : {};
+}
+
 /** What becomes of a command that waited for a retry which then closed the letter. */
 function afterClose(command: Command, status: LetterState["status"]): LetterEvent {
   if (command.name === "note") return signed("noted", command, { text: command.text });
   return signed("refused", command, { command: command.name, why: `the letter was closed meanwhile: ${status}` });
+}
+
+function itemAfterClose(command: Command, status: LetterState["status"]): Pick<Projection, "item"> {
+  if (command.name === "note") return itemOf(command, "done");
+  return itemOf(command, "skipped", { code: "closed", why: `it was closed meanwhile: ${status}` });
+}
+
+function isItem({ item }: Pick<Projection, "item">): boolean {
+  return item !== undefined;
 }
 
 function asBytes(metadata: Readonly<Record<string, string>>): Record<string, Uint8Array> {

@@ -11,4 +11,7 @@
 export { contractsOf } from "./contracts-of.ts";
 export { supervise } from "./job.ts";
 export { deadLetter } from "./dead-letter.ts";
+export { deliverEvent } from "./deliver-event.ts";
 export { office } from "./office.ts";
+export { prune } from "./prune.ts";
+export { previewRedrive, redrive } from "./redrive.ts";

@@ -3,7 +3,9 @@ import {
   CancellationScope,
   CancelledFailure,
   isCancellation,
+  patched,
   proxyActivities,
+  setCurrentDetails,
   workflowInfo,
 } from "@temporalio/workflow";
 import type { ResolvedContract } from "../model/contract.ts";
@@ -12,7 +14,9 @@ import { letterWorkflowId } from "../model/ids.ts";
 import { emptyLedger, type Ledger, shortenLedger } from "../model/ledger.ts";
 import type { LetterActivities } from "../model/letter-activities.ts";
 import { readRunMemo, type RunMemo } from "../model/run-memo.ts";
-import { isOutOfAttempts, readDeath, type Round } from "./read-death.ts";
+import { isSkippedRun, skippedMark, skippedResult, type SkippedRun } from "../model/skipped.ts";
+import { decideTimeout, withVerdict } from "./decide-timeout.ts";
+import { endedBySilence, isOutOfAttempts, readDeath, type Round } from "./read-death.ts";
 
 /**
  * The one workflow of all jobs: the default export of a worker's bundle, which is called for every type that the bundle
@@ -45,22 +49,33 @@ type AttemptContext = {
 const carriedBytes = 64 * 1024;
 
 async function attemptAll(contract: ResolvedContract, input: unknown, memo: RunMemo): Promise<unknown> {
-  const round: Round = { carried: emptyLedger, attempts: contract.activity.retry.maximumAttempts };
+  const round: Round = { carried: emptyLedger, attempts: activityOf(contract, memo).retry.maximumAttempts };
   for (;;) {
     try {
-      return await attempt(contract, round, input, memo);
+      const result = await attempt(contract, round, input, memo);
+      return isSkippedRun(result) ? skip(result) : result;
     } catch (error) {
       // Whatever the last attempt had to say: a job that was cancelled is cancelled, not dead.
       if (CancellationScope.current().consideredCancelled)
         throw isCancellation(error) ? error : new CancelledFailure("The job was cancelled");
       const death = readDeath(error, round);
       const interrupted = death.ledger.interrupted - round.carried.interrupted;
-      if (interrupted === 0 || !isOutOfAttempts(error)) await die(contract, death, error);
+      if (interrupted === 0 || !isOutOfAttempts(error)) {
+        const asks = contract.decides === true && endedBySilence(error);
+        const verdict = asks ? await decideTimeout(contract.name, input, memo, death) : {};
+        if (verdict.skipped !== undefined) return skip(verdict.skipped);
+        await die(contract, withVerdict(death, verdict), error);
+      }
       // An interruption is no failure: as many attempts as were handed back are given again.
       round.carried = shortenLedger(death.ledger, carriedBytes);
       round.attempts = interrupted;
     }
   }
+}
+
+/** What bounds a run: the contract, but for what a retry was asked to do otherwise. */
+function activityOf({ activity }: ResolvedContract, { activity: change }: RunMemo): ResolvedContract["activity"] {
+  return change === undefined ? activity : { ...activity, ...change, retry: { ...activity.retry, ...change.retry } };
 }
 
 async function attempt(
@@ -69,7 +84,7 @@ async function attempt(
   input: unknown,
   memo: RunMemo,
 ): Promise<unknown> {
-  const { retry, ...timeouts } = contract.activity;
+  const { retry, ...timeouts } = activityOf(contract, memo);
   const activities = proxyActivities<Record<string, (...args: unknown[]) => Promise<unknown>>>({
     startToCloseTimeout: timeouts.startToCloseTimeoutMs,
     heartbeatTimeout: timeouts.heartbeatTimeoutMs,
@@ -94,6 +109,16 @@ async function attempt(
   const isPlain = carried.total === 0 && Object.keys(memo).length === 0;
   // It has every name.
   return await activities[contract.name]?.(...(isPlain ? [input] : [input, context]));
+}
+
+/**
+ * Ends a run whose policy skips it. A marker in its history says so, and is found in every namespace, whatever search attributes
+ * it has: `TemporalChangeVersion = 'dlo-skipped'`. Two events more than success has.
+ */
+function skip(run: SkippedRun): unknown {
+  patched(skippedMark);
+  setCurrentDetails(`**Skipped:** ${run.skipped.reason}`);
+  return skippedResult(run);
 }
 
 /** Ends a run that died: never returns. */

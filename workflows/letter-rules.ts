@@ -27,11 +27,32 @@ export function refusal(state: LetterState, command: Command): ApplicationFailur
 /** What waits is in the letter's memory alone, and cannot be handed on to a new run of it. */
 const longestQueue = 100;
 
+/** When a letter acts by itself: it is due to be retried, to warn, or to expire. */
+export function nextRingMs({ status, retryAtMs, expiresAtMs, warnBeforeMs, warnedOfMs }: LetterState): number | null {
+  if (status !== "parked") return null;
+  if (retryAtMs !== null || expiresAtMs === null) return retryAtMs;
+  return warnBeforeMs === undefined || warnedOfMs === expiresAtMs ? expiresAtMs : expiresAtMs - warnBeforeMs;
+}
+
+/** Whether the end of its retention files it under another queue. */
+export function handsOn(state: LetterState): state is LetterState & { readonly handOnTo: string } {
+  return state.onExpire === "hand_on" && state.handOnTo !== undefined;
+}
+
+/** How long after now its queue's policy retries it, if it does. */
+export function automaticRetryMs(state: LetterState, nowMs: number): number | undefined {
+  const { autoRetry, lastDeath, expiryRetries, firstDiedAtMs = lastDeath.atMs } = state;
+  if (autoRetry === undefined || !autoRetry.categories.includes(lastDeath.category)) return undefined;
+  if (expiryRetries >= Math.min(autoRetry.maximumRetries, state.maximumRetries)) return undefined;
+  if (nowMs - firstDiedAtMs > autoRetry.withinMs) return undefined;
+  return Math.round(autoRetry.afterMs * autoRetry.backoffCoefficient ** expiryRetries);
+}
+
 /** The failure for a command that cannot be read: in a workflow a plain error would retry the task for ever. */
 export function usageFailure(error: unknown): ApplicationFailure {
   return ApplicationFailure.nonRetryable(error instanceof Error ? error.message : String(error), "USAGE");
 }
 
 function waitsForOutcome(command: Command): boolean {
-  return command.name === "amend" || command.name === "extend" || command.name === "note";
+  return ["amend", "extend", "move", "note"].includes(command.name);
 }

@@ -1,7 +1,7 @@
 import { ApplicationFailure, ActivityFailure, proxyActivities, proxyLocalActivities } from "@temporalio/workflow";
 import type { JobActivities, LetterActivities } from "../model/letter-activities.ts";
 
-type Quick = Pick<LetterActivities, "beginRetry" | "project" | "recordDeath">;
+type Quick = Pick<LetterActivities, "beginRetry" | "project" | "recordDeath" | "policyOf">;
 
 // Local: it runs inside a workflow task that is there anyway, and costs one event.
 const local = proxyLocalActivities<Quick>({
@@ -28,6 +28,7 @@ export const office: Quick & Pick<LetterActivities, "followRun"> = {
   beginRetry: (ask) => local.beginRetry(ask).catch(orElse(() => regular.beginRetry(ask))),
   project: (projection) => local.project(projection).catch(orElse(() => regular.project(projection))),
   recordDeath: (record) => local.recordDeath(record).catch(orElse(() => regular.recordDeath(record))),
+  policyOf: (queue) => local.policyOf(queue).catch(orElse(() => regular.policyOf(queue))),
   followRun: (ask) => following.followRun(ask),
 };
 

@@ -48,6 +48,11 @@ export function isOutOfAttempts(error: unknown): boolean {
   return error instanceof ActivityFailure && error.retryState === "MAXIMUM_ATTEMPTS_REACHED";
 }
 
+/** Whether Temporal ended the activity, and not an answer of its last attempt, which could have asked the job's policy. */
+export function endedBySilence(error: unknown): boolean {
+  return error instanceof ActivityFailure && (error.cause instanceof TimeoutFailure || error.retryState === "TIMEOUT");
+}
+
 /** Reads why a job's activity ended for good, and all that its attempts left behind. */
 export function readDeath(error: unknown, round: Round): Death {
   const report = reportOf(error);
@@ -63,6 +68,8 @@ export function readDeath(error: unknown, round: Round): Death {
     ...(said === undefined ? {} : { cause: said.cause }),
     ledger,
     ...(report?.key === undefined ? {} : { key: report.key }),
+    ...(said?.queue === undefined ? {} : { queue: said.queue }),
+    ...(said?.extra === undefined ? {} : { extra: said.extra }),
     diedAtMs: Date.now(),
   };
 }

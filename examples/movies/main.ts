@@ -1,4 +1,5 @@
 // The main example: imports the records of movies.json as supervised jobs, while the catalogue fails midway.
+import { openLettersLine } from "../../cli/open-letters.ts";
 import { paint } from "../../cli/paint.ts";
 import { stopSignal } from "../../cli/until-signal.ts";
 import { nextSteps } from "./next-steps.ts";
@@ -16,6 +17,7 @@ const { signal, off } = stopSignal((line) => {
   screen.say(`\n${line}`);
 });
 const stops: (() => Promise<void>)[] = [];
+let openLetters: string | undefined;
 
 // Not by itself: a call that Ctrl-C interrupted may still wait to be repeated, and nobody needs its answer.
 process.exit(await main());
@@ -36,6 +38,7 @@ async function main(): Promise<number> {
     return 1;
   } finally {
     for (const stop of stops.toReversed()) await stop();
+    if (openLetters !== undefined) screen.say(`\n${openLetters}`);
     off();
   }
 }
@@ -53,6 +56,10 @@ async function run(): Promise<boolean> {
     progress: (line) => screen.say(paint("dim", `    ${line}`)),
     stopLater: (stop) => stops.push(stop),
   });
+  // Asked first, while the database still answers, and said last.
+  const { address, databaseUrl } = running;
+  const { namespace } = running.dlo.temporal.options;
+  stops.push(async () => void (openLetters = await openLettersLine({ address, namespace, databaseUrl })));
   const ended = Promise.race([running.failed, rejected(signal)]);
   const story = tellStory(running, { ...options, all, signal, screen });
   // When it is interrupted, or a server fails, what becomes of it is of no interest.

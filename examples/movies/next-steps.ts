@@ -3,7 +3,7 @@ import { join, relative, resolve } from "node:path";
 import { cut } from "../../cli/cut.ts";
 import { paint } from "../../cli/paint.ts";
 import { shortIds } from "../../cli/short-ids.ts";
-import { webUiLinks } from "../../cli/web-ui.ts";
+import { webUiLinks } from "../../model/web-ui.ts";
 import { findOnPath } from "../../stack/find-on-path.ts";
 import { resolveTemporal } from "../../stack/temporal-binary.ts";
 import { newestYear } from "./good-movie.ts";

@@ -44,7 +44,7 @@ test("dlo dev runs everything, says what dies, stops whole, and finds its letter
   expect(second.stderr).toContain(`Temporal at ${info.temporal.address}`);
 
   expect(await dev.stop("SIGINT")).toBe(0);
-  expect(dev.said()).toMatch(/own stop\n[^]*Stopped\.\n$/);
+  expect(dev.said()).toMatch(/own stop\n[^]*Stopped\.\n1 dead letter is open \(1 cause\)\. To look: [^\n]+\n$/);
   expect(existsSync(join(cwd, ".dlo", "stack.json"))).toBe(false);
 
   const again = background(["dev", ...anyPorts], { cwd });

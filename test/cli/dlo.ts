@@ -35,11 +35,14 @@ export async function dlo(
   return { code: exitCode, stdout, stderr };
 }
 
-/** The shell's environment without what would lead to other systems, and without colours. */
+/** The shell's environment without what would lead to other systems, and without what decides on colours: Node takes `CI` for that, too. */
 export function bareEnvironment(): Record<string, string> {
   const kept = Object.entries(process.env).filter(
     (entry): entry is [string, string] =>
-      entry[1] !== undefined && !/^(TEMPORAL_|DLO_|FORCE_COLOR|VISUAL|EDITOR|NODE_OPTIONS|VITEST)/.test(entry[0]),
+      entry[1] !== undefined &&
+      !/^(TEMPORAL_|DLO_|CI$|FORCE_COLOR|NO_COLOR|NODE_DISABLE_COLORS|VISUAL|EDITOR|NODE_OPTIONS|VITEST)/.test(
+        entry[0],
+      ),
   );
   return Object.fromEntries(kept);
 }

@@ -82,6 +82,7 @@ test("a second run skips all of it and stays up; a record that is mended meanwhi
   expect(third).toContain("✓ 187 good records stored, each exactly once and as it is");
   expect(third).toContain("✓ 1 mended record stored as mended");
   expect(third).toContain("• 12 bad records not stored: parked, for a person to mend");
+  expect(third).toMatch(/\n12 dead letters are open \(\d+ causes?\)\. To look: /);
   expect(journal()).toEqual([
     ...before,
     { entry: "movie", key: "movie-0010", movie: { ...records[9], "Release Date": "Dec 31 1946" } },

@@ -12,6 +12,7 @@ import { migrateDatabase } from "../../setup/migrate.ts";
 import { freePort } from "../../stack/ports.ts";
 import { resolvePostgres } from "../../stack/postgres-binary.ts";
 import { type RunningPostgres, startPostgres } from "../../stack/postgres-server.ts";
+import { miscounts, unfolded } from "../schema/recount.ts";
 import { gate } from "../setup/post-office.ts";
 import { openWorld, until, type World } from "../setup/world.ts";
 import { placesOf } from "./find-text.ts";
@@ -176,8 +177,24 @@ test("what Postgres refuses is tried again, and its answer, which quotes the row
   await noSecret("refused-1");
 });
 
+test("events and counts of the time without Postgres are made up for", async () => {
+  const sql = postgres(server.url, { max: 1 });
+  await until(
+    async () =>
+      (await sql`select from dlo.events where position is null`).length === 0 && (await unfolded(sql)).deltas === 0,
+  );
+  const [row] = await sql`select count(*)::int as events, max(position)::int as last from dlo.events`;
+  expect(row!["last"]).toBe(row!["events"]);
+  expect(await miscounts(sql)).toEqual([]);
+  await sql.end();
+});
+
 test("the office outlived it all, and its log has no word of the secret", async () => {
   expect(office.output()).toContain("DATABASE_UNREACHABLE");
+  // Once for each time that it was away, not for each try.
+  const lost = office.output().match(/The office cannot number events at the moment/g) ?? [];
+  expect(lost.length).toBeGreaterThan(0);
+  expect(lost.length).toBe((office.output().match(/The office can number events again/g) ?? []).length);
   expect(office.output()).not.toContain(secret);
   expect(await office.stop()).toBe(0);
   expect(office.output()).not.toContain(secret);

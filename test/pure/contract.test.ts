@@ -25,8 +25,6 @@ test("a contract becomes plain JSON, durations in milliseconds, what was not sai
       queue: "default",
       office: "dead-letter-office",
       tags: [],
-      onExpire: "expire",
-      maximumRetries: 3,
       retentionMs: 604_800_000,
       keepForMs: "indefinite",
     },

@@ -26,7 +26,7 @@ test.each([
   ["cannot read /data/in/movies-7.csv", "cannot read <path>"],
   ["C:\\Users\\ann\\x.txt is missing", "<path> is missing"],
   ["could not parse movies-2024.csv", "could not parse <path>"],
-  ["Unexpected token 'h', \"hello wor\"... is not valid JSON", "Unexpected token <quoted>... is not valid JSON"],
+  ["Unexpected token 'h', \"hello wor\"... is not valid JSON", "Unexpected token <quoted> is not valid JSON"],
   ['invalid input syntax for type integer: "abc"', "invalid input syntax for type integer: <quoted>"],
   ["title „Das Boot“ ist weg", "title <quoted> ist weg"],
   [

@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { readContract } from "../../model/contract.ts";
-import { jobDefaults, keepingDefaults, resolveContract } from "../../model/resolve-contract.ts";
+import { defineJob } from "../../model/job.ts";
+import { jobDefaults, keepingDefaults, resolveContract, resolveHandled } from "../../model/resolve-contract.ts";
+import { contractsOf } from "../../workflows/contracts-of.ts";
 
 const dayMs = 86_400_000;
 
@@ -9,7 +12,7 @@ test("what a contract leaves open has the defaults", () => {
     name: "pay",
     taskQueue: "jobs",
     activity: { startToCloseTimeoutMs: 300_000, heartbeatTimeoutMs: 30_000, retry: { maximumAttempts: 5 } },
-    deadLetter: { queue: "default", office: "dead-letter-office", tags: [], onExpire: "expire", maximumRetries: 3 },
+    deadLetter: { queue: "default", office: "dead-letter-office", tags: [] },
   });
 });
 
@@ -55,4 +58,26 @@ test.for([
   expect(() => [jobDefaults(env), keepingDefaults(env)]).toThrow(
     expect.objectContaining({ code: "CONFIG_INVALID", message: expect.stringContaining(why) }),
   );
+});
+
+test("a bundle's contract says whether its worker has code to be asked about timeouts", () => {
+  const pay = defineJob({ name: "pay", input: z.object({}) });
+  const ship = defineJob({ name: "ship", input: z.object({}) });
+  const plain = resolveContract(pay.contract, jobDefaults({}));
+  expect(
+    resolveHandled(
+      pay.handle(() => 1),
+      jobDefaults({}),
+    ),
+  ).toEqual(plain);
+  for (const options of [{ onFailure: () => undefined }, { record: () => undefined }])
+    expect(
+      resolveHandled(
+        pay.handle(() => 1, options),
+        jobDefaults({}),
+      ),
+    ).toEqual({ ...plain, decides: true });
+  expect(contractsOf([pay, ship])).toMatchObject({ pay: plain });
+  expect(contractsOf([pay, ship])["ship"]).not.toHaveProperty("decides");
+  expect(contractsOf([pay, ship], { deciding: [ship] })).toMatchObject({ pay: plain, ship: { decides: true } });
 });

@@ -49,7 +49,7 @@ afterAll(async () => await world?.close());
 
 test(
   "1,000 letters parked under one build are answered, and recover, under the changed code of the next",
-  { timeout: 240_000 },
+  { timeout: 600_000 },
   async () => {
     const letters = 1000;
     const old = await world.office({ worker: build("1") });

@@ -1,22 +1,25 @@
+import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import proto from "@temporalio/proto";
 import { openPostOffice } from "../setup/post-office.ts";
 import { openSharedStack } from "../setup/stack.ts";
 import { readRows } from "./released-rows.ts";
-import { scenarios } from "./scenarios.ts";
+import { recordedHooks, scenarios } from "./scenarios.ts";
 
 // Records a history of every scenario, and the rows that they left, for the release that package.json names:
-// npm run record-histories. What a release has recorded is never recorded again, since its letters and its rows are out
-// there. As protobuf: the SDK's JSON needs all of its packages to share one copy of protobufjs, which npm does not promise.
+// npm run record-histories. What is recorded already stays, since letters and rows of a release are out there; before it is one,
+// `-- --all` records everything anew. As protobuf: the SDK's JSON needs all of its packages to share one copy of protobufjs, which npm does not promise.
 
 const { version } = JSON.parse(await readFile("package.json", "utf8")) as { version: string };
 const folder = "test/histories";
+const all = process.argv.includes("--all");
 await mkdir(folder, { recursive: true });
 const { stack, close } = await openSharedStack();
 try {
-  const office = await openPostOffice({}, stack);
+  const office = await openPostOffice({ on: recordedHooks }, stack);
   for (const { name, play } of scenarios) {
+    if (!all && existsSync(`${folder}/${name}-${version}.binpb`)) continue;
     const { workflowId, runId } = await play(office);
     const history = await office.dlo.temporal.workflow.getHandle(workflowId, runId).fetchHistory();
     const file = `${folder}/${name}-${version}.binpb`;
@@ -25,8 +28,10 @@ try {
     console.log(file);
   }
   const rows = `${folder}/rows-${version}.json`;
-  await writeFile(rows, `${JSON.stringify(neutral(await readRows(office.sql)), undefined, 1)}\n`);
-  console.log(rows);
+  if (all || !existsSync(rows)) {
+    await writeFile(rows, `${JSON.stringify(neutral(await readRows(office.sql)), undefined, 1)}\n`);
+    console.log(rows);
+  }
   await office.close();
 } finally {
   await close();

@@ -27,7 +27,7 @@ test.each(files)("%s is brought up to this release, and nothing of it is lost", 
 
   const after = await readRows(sql);
   for (const [table, rows] of Object.entries(released.tables)) expect(after.tables[table]).toHaveLength(rows.length);
-  const letters = await listLetters(database.db);
+  const { letters } = await listLetters(database.db);
   expect(letters).toHaveLength(released.tables["dead_letters"]?.length ?? 0);
   expect(new Set(letters.map(({ status }) => status))).toEqual(
     new Set(["parked", "recovered", "expired", "discarded", "superseded"]),

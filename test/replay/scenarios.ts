@@ -1,4 +1,8 @@
-import { letterWorkflowId } from "../../model/ids.ts";
+import { ApplicationFailure } from "@temporalio/common";
+import type { EventType } from "../../model/event.ts";
+import { deliveryWorkflowId } from "../../model/event-delivery.ts";
+import type { Hooks } from "../../model/hooks.ts";
+import { defaultOffice, letterWorkflowId, redriveWorkflowId } from "../../model/ids.ts";
 import { deliver, gate, type PostOffice } from "../setup/post-office.ts";
 import { until } from "../setup/world.ts";
 
@@ -7,6 +11,17 @@ export type Scenario = {
   readonly name: string;
   /** Makes it happen, and returns the workflow's id and, where it is not the latest, the run's. */
   play(office: PostOffice): Promise<{ workflowId: string; runId?: string }>;
+};
+
+/** The hooks of the office that the scenarios are played in: `noted` is taken by both, `amended` by the first alone. */
+export const recordedHooks: Hooks = {
+  noted: [() => undefined, () => undefined],
+  amended: [
+    () => undefined,
+    () => {
+      throw ApplicationFailure.nonRetryable("no such pager", "HookRefused");
+    },
+  ],
 };
 
 /** What a release's workflows can go through. A history of each is replayed by every later release. */
@@ -194,10 +209,91 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    name: "event-told",
+    async play(office) {
+      const letter = await office.dead("event-told");
+      await until(async () => await hooksFollow(office));
+      await office.dlo.letters.note(letter.id, { text: "tell them" });
+      return await told(office, "noted");
+    },
+  },
+  {
+    name: "event-refused",
+    async play(office) {
+      const letter = await office.dead("event-refused");
+      await until(async () => await hooksFollow(office));
+      await office.dlo.letters.amend(letter.id, { input: { to: "bob" } });
+      return await told(office, "amended");
+    },
+  },
+  {
     name: "office",
     play: async () => await Promise.resolve({ workflowId: "office/dead-letter-office" }),
   },
+  {
+    name: "letter-reopened",
+    async play(office) {
+      await office.dead("letter-reopened");
+      await office.dlo.letters.discard("letter-reopened");
+      await office.dlo.letters.reopen("letter-reopened", { by: "ann" });
+      await office.dlo.letters.move("letter-reopened", { queue: "by-hand", by: "ann" });
+      const workflowId = letterWorkflowId("letter-reopened");
+      await until(
+        async () => (await office.dlo.temporal.workflow.getHandle(workflowId).describe()).historyLength >= 10,
+      );
+      return { workflowId };
+    },
+  },
+  {
+    name: "letter-retried-otherwise",
+    async play(office) {
+      await office.dead("letter-retried-otherwise");
+      office.when("letter-retried-otherwise", () => "delivered");
+      const run = { activity: { retry: { maximumAttempts: 2 } } };
+      await office.dlo.letters.retry("letter-retried-otherwise", { run, waitFor: "30 seconds" });
+      return await closed(office, "letter-retried-otherwise");
+    },
+  },
+  {
+    name: "redrive-stopped-and-resumed",
+    async play(office) {
+      for (const id of ["redriven-0", "redriven-1"]) await office.dead(id, { to: "redriven" });
+      const { redrives } = office.dlo;
+      const { id } = await redrives.start(
+        { filter: "payload.to=redriven" },
+        { force: true, rate: 100, maxInFlight: 1 },
+      );
+      await until(async () => (await redrives.get(id)).status === "stopped");
+      office.when("redriven-1", () => "delivered");
+      await redrives.set(id, { rate: 50 });
+      await redrives.resume(id, { by: "ann" });
+      await until(async () => (await redrives.get(id)).status === "completed");
+      const workflowId = redriveWorkflowId(id);
+      await office.dlo.temporal.workflow.getHandle(workflowId).result();
+      return { workflowId };
+    },
+  },
 ];
+
+async function hooksFollow(office: PostOffice): Promise<boolean> {
+  return (await office.sql`select from dlo.cursors where name like 'hooks/%'`).length === 2;
+}
+
+/** Waits until the newest event of a type was told, or could not be. */
+async function told(office: PostOffice, type: EventType): Promise<{ workflowId: string }> {
+  let position: number | undefined;
+  await until(async () => {
+    const [last] = await office.sql`select max(position)::int as position from dlo.events where type = ${type}`;
+    position = (last?.["position"] as number | null) ?? undefined;
+    return position !== undefined;
+  });
+  const workflowId = deliveryWorkflowId(defaultOffice, position!, type);
+  await until(async () => {
+    const { status } = await office.dlo.temporal.workflow.getHandle(workflowId).describe();
+    return status.name !== "RUNNING";
+  });
+  return { workflowId };
+}
 
 async function closed(office: PostOffice, id: string): Promise<{ workflowId: string }> {
   const workflowId = letterWorkflowId(id);

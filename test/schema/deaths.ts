@@ -6,6 +6,13 @@ import type { ParkedDeath } from "../../schema/park-death.ts";
 
 const at = Date.UTC(2026, 4, 1, 12);
 
+/** What a queue without rules does with its letters. */
+export const usualPolicy: ParkedDeath["policy"] = {
+  retentionMs: 30 * 86_400_000,
+  keepForMs: 90 * 86_400_000,
+  ...{ onExpire: "expire", handOnTo: null, maximumRetries: 3, warnBeforeMs: null, autoRetry: null },
+};
+
 /** A death of a job after two attempts, with whatever a test wants otherwise. */
 export function deathOf(workflowId: string, otherwise: Partial<ParkedDeath> = {}): ParkedDeath {
   const error: ErrorRecord = {
@@ -24,10 +31,7 @@ export function deathOf(workflowId: string, otherwise: Partial<ParkedDeath> = {}
     job: "import-movie",
     queue: "default",
     tags: ["movies"],
-    retentionMs: 30 * 86_400_000,
-    keepForMs: 90 * 86_400_000,
-    onExpire: "expire",
-    maximumRetries: 3,
+    policy: usualPolicy,
     expiresAtMs: at + 30 * 86_400_000,
     reason: "exhausted",
     category: "data",

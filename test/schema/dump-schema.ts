@@ -7,19 +7,33 @@ export async function dumpSchema(sql: Sql): Promise<string> {
     select relname as name, reloptions as options, obj_description(oid, 'pg_class') as comment
     from pg_class where relnamespace = 'dlo'::regnamespace and relkind = 'r' and relname <> '__drizzle_migrations' order by relname`;
   const parts = await Promise.all(tables.map((table) => dumpTable(sql, table)));
-  return `${[header, ...parts].join("\n\n")}\n`;
+  return `${[header, ...parts, ...(await dumpViews(sql)), ...(await dumpFunctions(sql))].join("\n\n")}\n`;
 }
 
 const header = `-- The whole schema, as the migrations make it. Generated: npx vitest run test/schema/migrations.test.ts -u`;
 
 async function refuseWhatIsLeftOut(sql: Sql): Promise<void> {
   const others = await sql<{ name: string }[]>`
-    select relname as name from pg_class where relnamespace = 'dlo'::regnamespace and relkind not in ('r', 'i', 'S')
-    union all select proname from pg_proc where pronamespace = 'dlo'::regnamespace
-    union all select tgname from pg_trigger join pg_class on pg_class.oid = tgrelid
-      where relnamespace = 'dlo'::regnamespace and not tgisinternal`;
+    select relname as name from pg_class where relnamespace = 'dlo'::regnamespace and relkind not in ('r', 'i', 'S', 'v')
+    union all select proname from pg_proc where pronamespace = 'dlo'::regnamespace and prokind <> 'f'`;
   if (others.length > 0)
     throw new Error(`The dump does not show these yet: ${others.map(({ name }) => name).join(", ")}`);
+}
+
+async function dumpViews(sql: Sql): Promise<string[]> {
+  const views = await sql<{ name: string; definition: string; comment: string | null }[]>`
+    select relname as name, pg_get_viewdef(oid) as definition, obj_description(oid, 'pg_class') as comment
+    from pg_class where relnamespace = 'dlo'::regnamespace and relkind = 'v' order by relname`;
+  return views.map(({ name, definition, comment }) => `-- ${comment}\ncreate view dlo.${name} as\n${definition}`);
+}
+
+/** Without what pg_trgm brings. */
+async function dumpFunctions(sql: Sql): Promise<string[]> {
+  const functions = await sql<{ definition: string }[]>`
+    select pg_get_functiondef(oid) || ';' as definition from pg_proc
+    where pronamespace = 'dlo'::regnamespace and not exists (select from pg_depend where objid = pg_proc.oid and deptype = 'e')
+    order by proname`;
+  return functions.map(({ definition }) => definition);
 }
 
 async function dumpTable(sql: Sql, table: { name: string; options: string[] | null; comment: string | null }) {
@@ -38,6 +52,8 @@ async function dumpTable(sql: Sql, table: { name: string; options: string[] | nu
   const indexes = await sql<{ line: string }[]>`
     select pg_get_indexdef(indexrelid) || ';' as line from pg_index
     where indrelid = ${oid} and not exists (select from pg_constraint where conindid = indexrelid and contype in ('p', 'u')) order by 1`;
+  const triggers = await sql<{ line: string }[]>`
+    select pg_get_triggerdef(oid) || ';' as line from pg_trigger where tgrelid = ${oid} and not tgisinternal order by tgname`;
   const body = [
     ...columns.map(({ line, comment }, i) => ({
       line,
@@ -52,6 +68,6 @@ async function dumpTable(sql: Sql, table: { name: string; options: string[] | nu
     `create table dlo.${table.name} (`,
     ...body,
     `)${options};`,
-    ...indexes.map(({ line }) => line),
+    ...[...indexes, ...triggers].map(({ line }) => line),
   ].join("\n");
 }

@@ -15,6 +15,9 @@ import { dumpSchema } from "./dump-schema.ts";
 const released = {
   "0000_letters": "b8af0a06a34b97b631791e12eb077b02caa8ad2b075b9de6b5f2f25e4ea138d9",
   "0001_comments": "eef42b9b0f8231db46f4dbec68ecda5cb2593aac31f46474f198a78b8c612eac",
+  "0002_find": "eca707b5bf0da96248e5b4cc4e717a1f2f780f05ad89871915c6ac2a9a4282d9",
+  "0003_views": "0e0b437aa70ef9047e0b7a6e54906e9afa37876ffeaae44b3a0faf980975a2c2",
+  "0004_redrive": "ba8dffdc67a4b91bda42881108c58badc563df0bd078299b9c8ebbf441410a0a",
 };
 
 const journal = (
@@ -38,12 +41,12 @@ test("no migration was edited, and the journal has each file once, in order", ()
   expect(minimumCodeVersion).toBeLessThanOrEqual(codeVersion);
 });
 
-test("the committed dump is what the migrations make, and every table and column is explained", async () => {
+test("the committed dump is what the migrations make, and every table, view and column is explained", async () => {
   const { sql } = await testDatabase();
   await expect(await dumpSchema(sql)).toMatchFileSnapshot("../../schema/schema.sql");
   const silent = await sql`
     select relname, attname from pg_class join pg_attribute on attrelid = pg_class.oid
-    where relnamespace = 'dlo'::regnamespace and relkind = 'r' and relname <> '__drizzle_migrations' and attnum > 0
+    where relnamespace = 'dlo'::regnamespace and relkind in ('r', 'v') and relname <> '__drizzle_migrations' and attnum > 0
       and (col_description(attrelid, attnum) is null or obj_description(pg_class.oid, 'pg_class') is null)`;
   expect([...silent]).toEqual([]);
 });

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { parkDeath } from "../../schema/park-death.ts";
 import { attempts, causes, deadLetters, deaths, events } from "../../schema/tables.ts";
 import { testDatabase } from "../setup/postgres.ts";
-import { deathOf } from "./deaths.ts";
+import { deathOf, usualPolicy } from "./deaths.ts";
 
 const { db } = await testDatabase();
 
@@ -78,7 +78,7 @@ test("an open letter takes over the new death's error and input, and keeps its o
     diedAtMs: first.diedAtMs + 60_000,
     expiresAtMs: null,
     queue: "other",
-    retentionMs: "indefinite",
+    policy: { ...usualPolicy, retentionMs: "indefinite" },
   });
   expect(await parkDeath(db, second)).toMatchObject({
     isNew: false,
@@ -100,7 +100,7 @@ test("an open letter takes over the new death's error and input, and keeps its o
         revision: 7,
         expiresAt: new Date(first.expiresAtMs!),
         queue: "default",
-        retentionMs: first.retentionMs,
+        retentionMs: first.policy.retentionMs,
       },
     },
   ]);

@@ -8,7 +8,7 @@ import { projectLetter } from "../../schema/project-letter.ts";
 import { recordRetryDeath } from "../../schema/record-death.ts";
 import { deadLetters, deaths, events } from "../../schema/tables.ts";
 import { testDatabase } from "../setup/postgres.ts";
-import { deathOf, diedAt } from "./deaths.ts";
+import { deathOf, diedAt, usualPolicy } from "./deaths.ts";
 
 const { db, url } = await testDatabase();
 
@@ -74,7 +74,7 @@ test("a letter that is dying does not close", async () => {
 test("closing sets the time, the reason, and how long the record is kept", async () => {
   const atMs = diedAt + 5000;
   const close = async (workflowId: string, keepForMs: number | "indefinite") => {
-    const { letter } = await parkDeath(db, deathOf(workflowId, { keepForMs }));
+    const { letter } = await parkDeath(db, deathOf(workflowId, { policy: { ...usualPolicy, keepForMs } }));
     await projectLetter(db, {
       ...{ letterId: letter.id, revision: 1, status: "discarded", events: [event("discarded")] },
       close: { deaths: 1, reason: "no use", atMs },

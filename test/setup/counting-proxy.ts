@@ -1,6 +1,9 @@
 import { createConnection, createServer, type Socket } from "node:net";
 
-/** A way to Postgres that counts the statements which pass it. */
+/**
+ * A way to Postgres that counts the statements which pass it: what jobs and letters cost. The office's clerk looks around
+ * whether anything happens or not; its connections, which say whose they are, are let through uncounted.
+ */
 export type CountingProxy = {
   /** The database's URL, by way of the proxy. */
   readonly url: string;
@@ -40,6 +43,7 @@ export async function openCountingProxy(databaseUrl: string): Promise<CountingPr
 function countStatements(counted: () => void): (chunk: Buffer) => void {
   let pending = Buffer.alloc(0);
   let started = false;
+  let clerk = false;
   return (chunk) => {
     pending = Buffer.concat([pending, chunk]);
     for (;;) {
@@ -47,8 +51,10 @@ function countStatements(counted: () => void): (chunk: Buffer) => void {
       if (pending.length < head + 4) return;
       const length = head + pending.readUInt32BE(head);
       if (pending.length < length) return;
+      const message = pending.subarray(0, length);
+      if (!started) clerk = message.includes("application_name\0dead-letter-office clerk\0");
       // Q: a simple query, E: the execution of a prepared one.
-      if (started && "QE".includes(String.fromCharCode(pending[0]!))) counted();
+      else if (!clerk && "QE".includes(String.fromCharCode(message[0]!))) counted();
       started = true;
       pending = pending.subarray(length);
     }

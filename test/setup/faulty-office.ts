@@ -17,7 +17,7 @@ export type Faults = {
 export async function openFaultyOffice(
   world: World,
   faults: Faults & {
-    readonly beforeSignal?: (jobWorkflowId: string) => void;
+    readonly beforeSignal?: (jobWorkflowId: string) => void | Promise<void>;
     readonly afterSignal?: (jobWorkflowId: string) => void;
   },
   build: { readonly entry?: string; readonly worker?: Partial<WorkerOptions> } = {},
@@ -30,7 +30,7 @@ export async function openFaultyOffice(
       if (property !== "signalWithStart") return Reflect.get(target, property) as unknown;
       return async (...args: Parameters<typeof target.signalWithStart>) => {
         const jobWorkflowId = args[1].workflowId.slice("dead-letter/".length);
-        faults.beforeSignal?.(jobWorkflowId);
+        await faults.beforeSignal?.(jobWorkflowId);
         const handle = await target.signalWithStart(...args);
         faults.afterSignal?.(jobWorkflowId);
         return handle;
@@ -47,6 +47,7 @@ export async function openFaultyOffice(
     queues: {},
     defaults: keepingDefaults({}),
     redact: [],
+    fingerprint: [],
     searchAttributes: searchAttributeNames,
     taskQueue: defaultOffice,
   });

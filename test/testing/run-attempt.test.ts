@@ -1,6 +1,6 @@
 import { ApplicationFailure, Context } from "@temporalio/activity";
 import { expect, test } from "vitest";
-import type { JobContext } from "dead-letter-office";
+import type { Decision, JobContext } from "dead-letter-office";
 import { runAttempt } from "dead-letter-office/testing";
 import { pay } from "./pay.ts";
 
@@ -104,6 +104,44 @@ test.for<[string, (ctx: JobContext) => unknown, object]>([
     { order: "a" },
   );
   expect(failure).toMatchObject(expected);
+});
+
+test("a policy is asked, and so is the record hook", async () => {
+  const told: unknown[] = [];
+  const declined = (decision: Decision) =>
+    pay.handle(
+      () => {
+        throw new Error("declined");
+      },
+      {
+        onFailure: ({ message, category }, { attempt, isLast, input }) => {
+          told.push([message, category, attempt, isLast, input]);
+          return decision;
+        },
+        record: (_, { isLast }) => ({ isLast }),
+      },
+    );
+  expect(await runAttempt(declined({ do: "skip", reason: "no matter" }), { order: "a" })).toEqual({
+    result: { skipped: { reason: "no matter", error: { type: "Error", message: "declined" } } },
+    skipped: { reason: "no matter", error: { type: "Error", message: "declined" } },
+    heartbeats: [],
+    progress: [],
+  });
+  expect(await runAttempt(declined({ do: "retry", after: "3 seconds" }), { order: "a" })).toMatchObject({
+    failure: { retryable: true, retryAfterMs: 3000 },
+  });
+  expect(await runAttempt(declined({ do: "die", category: "auth" }), { order: "a" })).toMatchObject({
+    failure: { reason: "given_up", category: "auth", extra: { isLast: true } },
+  });
+  expect(await runAttempt(declined({ do: "file", queue: "late" }), { order: "a" }, { attempt: 2 })).toMatchObject({
+    failure: { reason: "exhausted", queue: "late", extra: { isLast: true } },
+  });
+  expect(told).toEqual([
+    ["declined", "unknown", 1, false, { order: "a", amount: 1 }],
+    ["declined", "unknown", 1, false, { order: "a", amount: 1 }],
+    ["declined", "unknown", 1, false, { order: "a", amount: 1 }],
+    ["declined", "unknown", 2, true, { order: "a", amount: 1 }],
+  ]);
 });
 
 test("an input that the schema refuses never reaches the handler", async () => {

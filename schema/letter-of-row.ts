@@ -1,5 +1,5 @@
 import type { LastDeath, LetterState } from "../model/letter-state.ts";
-import type { LetterHead } from "../schema/rows.ts";
+import type { LetterHead } from "./rows.ts";
 
 /** A letter's workflow as its row has it: what it begins with, or begins anew with after somebody terminated it. */
 export function letterOfRow(row: LetterHead): LetterState {
@@ -18,6 +18,9 @@ export function letterOfRow(row: LetterHead): LetterState {
     retentionMs: row.retentionMs ?? "indefinite",
     onExpire: row.onExpire,
     maximumRetries: row.maximumRetries,
+    ...(row.handOnTo === null ? {} : { handOnTo: row.handOnTo }),
+    ...(row.warnBeforeMs === null ? {} : { warnBeforeMs: row.warnBeforeMs }),
+    ...(row.autoRetry === null ? {} : { autoRetry: row.autoRetry, firstDiedAtMs: row.firstFailedAt.getTime() }),
     expiresAtMs: row.expiresAt?.getTime() ?? null,
     retryAtMs: row.retryAt?.getTime() ?? null,
     lastDeath: lastDeathOf(row),

@@ -1,0 +1,73 @@
+import { sql } from "drizzle-orm";
+import type { RedriveSpec } from "../model/redrive.ts";
+import type { PreviewedLetter, RedrivePreview } from "../model/redrive-activities.ts";
+import type { Db } from "./database.ts";
+import { classified, membersOf, orderOf } from "./snapshot-redrive.ts";
+import { translatingErrors } from "./translate-error.ts";
+
+export type PreviewSample = Omit<PreviewedLetter, "input" | "amended" | "refused"> & {
+  readonly payloadData: Uint8Array | null;
+};
+
+const [samples, samplesEach] = [20, 3];
+
+/** What a snapshot of these letters would hold, counted; nothing is written. */
+export async function previewRedrive(
+  db: Db,
+  spec: RedriveSpec,
+  namespace: string,
+): Promise<Omit<RedrivePreview, "samples"> & { readonly samples: readonly PreviewSample[] }> {
+  const { first, order } = spec;
+  const looked = sql`
+    select l.*, o.redrive_id as other from (${classified(spec, membersOf(spec, namespace))}) as l
+    left join dlo.redrive_items o on o.letter_id = l.id and o.state in ('behind', 'waiting', 'running') and l.code is null`;
+  return await translatingErrors(db, async () => {
+    const leavesOut = await db.execute<{ code: string; why: string; letters: number; samples: string[] }>(sql`
+      select code, why, count(*)::int as letters, (array_agg(id::text order by id))[1:${sql.raw(String(samplesEach))}] as samples
+      from (
+        select id, coalesce(code, 'in_other_redrive') as code, coalesce(why, 'it is in redrive ' || other) as why
+        from (${looked}) as looked where code is not null or other is not null
+      ) as out
+      group by 1, 2 order by 3 desc, 1, 2`);
+    const [counted] = await db.execute<{ takes: number }>(
+      sql`select count(*)::int as takes from (${looked}) as looked where code is null and other is null`,
+    );
+    const taken = await db.execute<RawSample>(sql`
+      select s.id, s.workflow_id, s.job, s.task_queue, s.error_type, s.error_message, d.payload_data
+      from (
+        select *, row_number() over (order by ${orderOf(order)}) as n from (${looked}) as looked
+        where code is null and other is null order by n limit ${samples}
+      ) as s join dlo.dead_letters d on d.id = s.id order by s.n`);
+    const takes = counted?.takes ?? 0;
+    return {
+      takes: first === null ? takes : Math.min(first, takes),
+      leavesOut,
+      samples: taken.slice(0, first ?? samples).map(sampleOf),
+    };
+  });
+}
+
+type RawSample = {
+  id: string;
+  workflow_id: string;
+  job: string;
+  task_queue: string;
+  error_type: string;
+  error_message: string;
+  payload_data: Uint8Array | null;
+};
+
+function sampleOf({
+  id,
+  workflow_id,
+  job,
+  task_queue,
+  error_type,
+  error_message,
+  payload_data,
+}: RawSample): PreviewSample {
+  return {
+    ...{ letterId: id, workflowId: workflow_id, job, taskQueue: task_queue },
+    ...{ errorType: error_type, errorMessage: error_message, payloadData: payload_data },
+  };
+}
