@@ -6,9 +6,10 @@ import type { FingerprintRule } from "../model/fingerprint-rule.ts";
 import type { LetterActivities } from "../model/letter-activities.ts";
 import { expiryFrom } from "../model/letter-state.ts";
 import { earlierDeathsHeader } from "../model/run-memo.ts";
-import { queuePolicy, unlessSaid } from "../model/queue-policy.ts";
+import { policyChange } from "../model/policy-change.ts";
+import { ownPolicy, queuePolicy, unlessSaid } from "../model/queue-policy.ts";
 import type { KeepingDefaults } from "../model/resolve-contract.ts";
-import { packSeed } from "../model/run-seed.ts";
+import { packSeed, type SeedPayload } from "../model/run-seed.ts";
 import { isOpen } from "../model/status.ts";
 import type { SearchAttribute } from "../model/search-attributes.ts";
 import { beginRetry } from "../schema/begin-retry.ts";
@@ -16,7 +17,9 @@ import type { Db } from "../schema/database.ts";
 import { lastDeathOf } from "../schema/letter-of-row.ts";
 import { jobOf } from "../schema/job-of.ts";
 import { parkDeath } from "../schema/park-death.ts";
+import { policyOfLetter } from "../schema/policy-of-row.ts";
 import { projectLetter } from "../schema/project-letter.ts";
+import { readDead } from "../schema/read-dead.ts";
 import { recordRetryDeath } from "../schema/record-death.ts";
 import { followRun } from "./follow-run.ts";
 import { readRun } from "./read-run.ts";
@@ -57,8 +60,8 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
       const queue = needs.queues[queueName];
       const run = await readRun(client, workflowId, runId);
       // Filed elsewhere by its job's own policy, that queue's rules go before the contract's.
-      const contract = death.queue === undefined ? policy : unlessSaid(policy, queue);
-      const rules = queuePolicy(queue, needs.defaults, contract);
+      const own = death.queue === undefined ? ownPolicy(policy) : unlessSaid(policy, queue);
+      const rules = queuePolicy(queue, needs.defaults, own);
       const { letter } = await translated(async () =>
         parkDeath(db, {
           ...runDeath(
@@ -83,6 +86,7 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
           queue: queueName,
           tags: policy.tags,
           policy: rules,
+          ownPolicy: own,
           expiresAtMs: expiryFrom(Date.now(), rules.retentionMs),
         }),
       );
@@ -96,11 +100,7 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
       const begun = await translated(() =>
         beginRetry(db, { letterId, revision, event, ...(automatic && { automatic }), ...amended.stored }),
       );
-      if (begun === undefined)
-        throw ApplicationFailure.nonRetryable(
-          `Dead letter ${letterId} has no row in this database`,
-          "LETTER_NOT_FOUND",
-        );
+      if (begun === undefined) throw noRow(letterId);
       if (!isOpen(begun.status))
         // A late repeat of a death can begin a letter again after it was closed: its job must not run once more.
         throw ApplicationFailure.nonRetryable(
@@ -113,11 +113,7 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
           `Dead letter ${letterId} was stored without its payload: its retry needs an input`,
           "PAYLOAD_OMITTED",
         );
-      const payloads = await seedPayloads(data, needs.codecs);
-      const bytes = payloads.reduce((sum, part) => sum + part.data.length, 0);
-      if (activityInfo().isLocal && bytes > largestLocalBytes)
-        // Together with the child's start it would not fit into one answer to Temporal; a regular activity has its own.
-        throw ApplicationFailure.retryable(`${bytes} bytes are too many for a local activity`, "TooLarge");
+      const payloads = await portable(data, needs.codecs);
       const memo = await storedMemo(begun.memoData, needs.codecs);
       if (automatic !== true) return packSeed({ payloads, memo });
       const headers = { ...memo.headers, [earlierDeathsHeader]: JSON.stringify(begun.earlierDeaths) };
@@ -159,8 +155,37 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
 
     policyOf: async (queue) => queuePolicy(needs.queues[queue], needs.defaults),
 
+    async policyNow(letterId) {
+      const found = await translated(() => policyOfLetter(db, letterId));
+      if (found === undefined) throw noRow(letterId);
+      const policy = queuePolicy(needs.queues[found.queue], needs.defaults, found.own);
+      return policyChange(found.policy, policy) === undefined ? undefined : policy;
+    },
+
+    async readDead(letterId) {
+      const found = await translated(() => readDead(db, letterId));
+      if (found === undefined) return undefined;
+      const { dead, payloadData, memoData } = found;
+      const payloads = payloadData === null ? [] : await portable(payloadData, needs.codecs);
+      return packSeed({ payloads, memo: await storedMemo(memoData, needs.codecs), dead });
+    },
+
     followRun: (ask) => followRun(client, ask),
   };
+}
+
+/** Stored payloads, ready to be given to a run or an activity. */
+async function portable(data: Uint8Array, codecs: readonly Codec[]): Promise<SeedPayload[]> {
+  const payloads = await seedPayloads(data, codecs);
+  const bytes = payloads.reduce((sum, part) => sum + part.data.length, 0);
+  if (activityInfo().isLocal && bytes > largestLocalBytes)
+    // Together with what they are for they would not fit into one answer to Temporal; a regular activity has its own.
+    throw ApplicationFailure.retryable(`${bytes} bytes are too many for a local activity`, "TooLarge");
+  return payloads;
+}
+
+function noRow(letterId: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(`Dead letter ${letterId} has no row in this database`, "LETTER_NOT_FOUND");
 }
 
 /** Temporal takes 4 MiB an answer, and a child's start repeats the input. */

@@ -9,9 +9,11 @@ import type {
 import { redriveState } from "../model/office-error.ts";
 import { countOutcomes, skipUntried } from "../schema/drive-items.ts";
 import { redact } from "../model/redact.ts";
-import { previewRedrive, type PreviewSample } from "../schema/preview-redrive.ts";
+import { type PolicyFor, previewRedrive, type PreviewSample } from "../schema/preview-redrive.ts";
 import { getRedrive, type RedriveTurn, turnRedrive } from "../schema/redrive-rows.ts";
 import { snapshotRedrive } from "../schema/snapshot-redrive.ts";
+import { queuePolicy, type QueueRules } from "../model/queue-policy.ts";
+import type { KeepingDefaults } from "../model/resolve-contract.ts";
 import type { Probes } from "../model/probes.ts";
 import { askProbe } from "./ask-probe.ts";
 import { amendedInput, askLetter, type AskNeeds, inputOf } from "./ask-letter.ts";
@@ -23,6 +25,8 @@ export type RedriveNeeds = AskNeeds & {
   readonly namespace: string;
   readonly redact: readonly string[];
   readonly probes: Probes;
+  readonly queues: Readonly<Record<string, QueueRules>>;
+  readonly defaults: KeepingDefaults;
   /** In place of the signal to a letter. */
   readonly ask?: AskLetter;
 };
@@ -33,6 +37,7 @@ const batchItems = 5_000;
 /** What redrives do to Postgres and to letters. Each is safe to repeat. */
 export function redriveActivities(needs: RedriveNeeds): RedriveActivities {
   const { db, namespace, ask = askLetter(needs) } = needs;
+  const policyFor: PolicyFor = ({ queue, own }) => queuePolicy(needs.queues[queue], needs.defaults, own);
   const probe = async (name: string) => await askProbe(needs.probes, name);
   const progress = async (redriveId: string): Promise<RedriveProgress> => progressOf(await getRedrive(db, redriveId));
   return {
@@ -79,7 +84,7 @@ export function redriveActivities(needs: RedriveNeeds): RedriveActivities {
 
     previewRedrive: async (spec) =>
       await translated(async () => {
-        const { samples, ...preview } = await beating(async () => await previewRedrive(db, spec, namespace));
+        const { samples, ...preview } = await beating(async () => await previewRedrive(db, spec, namespace, policyFor));
         return {
           ...preview,
           samples: await Promise.all(samples.map(async (sample) => await previewed(sample, spec, needs))),

@@ -35,6 +35,7 @@ export function runDeath(
     attemptCount: countedAttempts(death.ledger),
     ...(startedAtMs === undefined ? {} : { startedAtMs }),
     diedAtMs: death.diedAtMs,
+    ...(death.ownCode === undefined ? {} : { ownCode: death.ownCode }),
     ...(last?.build === undefined ? {} : { buildId: last.build }),
     ...(last?.worker === undefined ? {} : { workerIdentity: last.worker }),
   };

@@ -45,6 +45,16 @@ export function eventInWords(type: EventType): string {
       return "retention set";
     case "moved":
       return "moved to another queue";
+    case "code_asked":
+      return "own code asked";
+    case "code_ran":
+      return "own code ran";
+    case "code_failed":
+      return "own code failed";
+    case "code_dropped":
+      return "own code dropped";
+    case "policy_applied":
+      return "policy applied";
     case "reopened":
       return "reopened";
     case "noted":
@@ -103,6 +113,15 @@ export function dataText(type: EventType, data: unknown): string {
       return known["text"] === undefined ? "" : `, "${text(known["text"])}"`;
     case "moved":
       return `, ${text(known["queue"])}, before ${text(known["was"])}`;
+    case "code_asked":
+    case "code_dropped":
+      return `, ${text(known["code"])}`;
+    case "code_ran":
+      return `, ${text(known["code"])}${known["result"] === undefined ? "" : ` (${text(known["result"])})`}`;
+    case "code_failed":
+      return `, ${text(known["code"])} (${text(known["why"])})`;
+    case "policy_applied":
+      return ` of queue ${text(known["queue"])}`;
     case "extended":
       return known["retention"] === undefined ? "" : ` to ${text(known["retention"])}`;
     case "refused":

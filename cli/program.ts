@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { amendCommand } from "./amend.ts";
+import { applyPolicyCommand } from "./apply-policy.ts";
 import { causesCommand } from "./causes.ts";
 import { devCommand } from "./dev.ts";
 import { diffCommand } from "./diff.ts";
@@ -22,6 +23,7 @@ import { redriveCommand } from "./redrive.ts";
 import { reopenCommand } from "./reopen.ts";
 import { retryCommand } from "./retry.ts";
 import { reproduceCommand } from "./reproduce.ts";
+import { runCodeCommand } from "./run-code.ts";
 import { setupCommand } from "./setup.ts";
 import { showCommand } from "./show.ts";
 import { similarCommand } from "./similar.ts";
@@ -68,6 +70,8 @@ const groups: readonly (readonly [string, readonly CommandUnknownOpts[]])[] = [
       amendCommand(),
       extendCommand(),
       moveCommand(),
+      runCodeCommand(),
+      applyPolicyCommand(),
       noteCommand(),
       expireCommand(),
       discardCommand(),

@@ -1,6 +1,7 @@
 import type { RedrivePreview } from "../client/index.ts";
 import { cut, oneLine } from "./cut.ts";
 import { paint } from "./paint.ts";
+import { policiesText } from "./policy-text.ts";
 import { nameOf } from "./redrive-words.ts";
 import { roughDuration } from "./rough-duration.ts";
 import { shortIds, shortList } from "./short-ids.ts";
@@ -12,7 +13,7 @@ export const forceHint =
 
 /** @param how what is done to letters, such as `Retry`, and how many a second */
 export function previewText(preview: RedrivePreview, how: { doing: string; rate: number | undefined }): string {
-  const { takes, leavesOut, samples } = preview;
+  const { takes, leavesOut, samples, policies } = preview;
   const { doing, rate = 10 } = how;
   const took = takes === 0 ? "" : `, which takes at least ${roughDuration((takes / rate) * 1000)}`;
   const lines = [`Would ${doing.toLowerCase()} ${takes} dead ${takes === 1 ? "letter" : "letters"}${took}.`];
@@ -28,7 +29,8 @@ export function previewText(preview: RedrivePreview, how: { doing: string; rate:
     if (leavesOut.some(({ code }) => code === "needs_person"))
       lines.push("To take those that need a person, too: --force");
   }
-  const shown = samples.slice(0, 10);
+  if (policies !== undefined && takes > 0) lines.push("", policiesText(policies));
+  const shown = policies === undefined ? samples.slice(0, 10) : [];
   if (shown.length > 0) {
     const short = shortIds(shown.map(({ letterId }) => letterId));
     lines.push("", `The first ${shown.length === 1 ? "one" : shown.length}:`);

@@ -4,6 +4,7 @@ import { ask, canAsk } from "./confirm.ts";
 import { followRedrive, howToFollow } from "./follow-redrive.ts";
 import { actingClient } from "./open-client.ts";
 import { notice, type Output, print, printJson } from "./output-flag.ts";
+import { policiesText } from "./policy-text.ts";
 import type { Redriving } from "./read-redrive-flags.ts";
 import { forceHint, previewText } from "./redrive-preview.ts";
 import type { TargetFlags } from "./target-flags.ts";
@@ -76,6 +77,7 @@ async function isAgreed(dlo: Dlo, { which, options }: Redriving, words: RedriveW
   const letters = `${takes} dead ${takes === 1 ? "letter" : "letters"}`;
   if (!canAsk()) throw usage(`${words.cannotAsk(letters)}. To go ahead: --yes`);
   const rest = out === 0 ? "" : ` ${out} more ${out === 1 ? "is" : "are"} left out (--dry-run says why).`;
+  if (preview.policies !== undefined) notice(policiesText(preview.policies));
   const agreed = await ask(`${words.doing} ${letters}${words.how ?? ""}, ${options.rate} a second?${rest}`);
   if (!agreed) notice("Nothing was changed.");
   return agreed;

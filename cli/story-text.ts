@@ -86,6 +86,7 @@ function facts({ letter, links }: ReadStory): string {
       "Attempts",
       `${letter.attempts} in all${letter.retries > 0 ? `; ${letter.retries} ${letter.retries === 1 ? "retry" : "retries"}` : ""}`,
     ],
+    ["Own code", letter.failedCode === null ? null : `${letter.failedCode} failed: see below`],
     [isOpen(letter.status) ? "Expires" : "Closed", isOpen(letter.status) ? expiryText(letter) : closingText(letter)],
     ["Queue", oneLine(letter.queue)],
     ["Key", oneLine(letter.key ?? "")],
@@ -109,9 +110,11 @@ function facts({ letter, links }: ReadStory): string {
   return pairs(rows.flatMap(([name, value]) => (value ? [[name, value] as const] : [])));
 }
 
-function expiryText({ status, expiresAt, retryAt, onExpire, expiryRetries, maximumRetries }: LetterRow): string {
+function expiryText({ status, expiresAt, retryAt, failedCode, onExpire, ...letter }: LetterRow): string {
+  const { expiryRetries, maximumRetries } = letter;
   if (retryAt !== null) return `not before its retry, ${bothTimes(retryAt)}`;
   if (status === "retrying") return "not while its retry runs";
+  if (failedCode === "onExpire") return "not before its onExpire has run";
   if (expiresAt === null) return "never: it is held until somebody acts";
   const then = onExpire === "retry" && expiryRetries < maximumRetries ? ", and is retried then" : "";
   return bothTimes(expiresAt) + then;
@@ -138,7 +141,7 @@ function headersOf({ headers }: LetterRow): object {
   return typeof headers === "object" && headers !== null ? headers : {};
 }
 
-function nextCommands({ id, status, category }: LetterRow): string[] {
+function nextCommands({ id, status, category, failedCode }: LetterRow): string[] {
   const short = shortId(id);
   const retries = [`retry ${short}`, `retry ${short} --edit`];
   // Wrong data stays wrong: as it is, it would die again.
@@ -147,7 +150,12 @@ function nextCommands({ id, status, category }: LetterRow): string[] {
     ? [`note ${short} "…"`]
     : status === "retrying"
       ? [`show ${short}`, `note ${short} "…"`]
-      : [...retries, `extend ${short} "60 days"`, `discard ${short} --reason "…"`];
+      : [
+          ...retries,
+          ...(failedCode === null ? [] : [`run-code ${short}`]),
+          `extend ${short} "60 days"`,
+          `discard ${short} --reason "…"`,
+        ];
   return commands.map((command) => `  ${ownCommand} ${command}`);
 }
 

@@ -4,11 +4,13 @@ import { v7 as uuidv7 } from "uuid";
 import { commandLetter } from "../connect/command-letter.ts";
 import type {
   AmendCommand,
+  ApplyPolicyCommand,
   CommandName,
   DiscardCommand,
   ExpireCommand,
   ExtendCommand,
   MoveCommand,
+  RunCodeCommand,
   NoteCommand,
   RetryCommand,
   Signature,
@@ -97,6 +99,13 @@ export type Letters = {
   extend(id: string, command: ExtendCommand): Promise<LetterRow>;
   /** Files it under another dead letter queue; its clock stays as it is. */
   move(id: string, command: MoveCommand): Promise<LetterRow>;
+  /**
+   * Runs the job's own code again, `onDead` or `onExpire`; absent, what failed last. Resolves once the letter has begun it: the
+   * outcome is the event `code_ran` or `code_failed`.
+   */
+  runCode(id: string, command?: RunCodeCommand): Promise<LetterRow>;
+  /** Gives it the policy that its queue has now: a changed configuration concerns new letters alone until then. */
+  applyPolicy(id: string, command?: ApplyPolicyCommand): Promise<LetterRow>;
   /** Opens an expired or discarded letter again, with a new retention. */
   reopen(id: string, command?: ReopenCommand): Promise<LetterRow>;
   /** Writes a line into its story; a closed letter takes it too. */
@@ -159,6 +168,8 @@ export function lettersOf({ temporal, database, databaseUrl }: Needs): Letters {
     amend: async (id, given) => await command(id, "amend", given),
     extend: async (id, given) => await command(id, "extend", given),
     move: async (id, given) => await command(id, "move", given),
+    runCode: async (id, given = {}) => await command(id, "runCode", given),
+    applyPolicy: async (id, given = {}) => await command(id, "applyPolicy", given),
     async reopen(id, given = {}) {
       const letter = await getLetter(database(), id, { namespace });
       refuseForeign(letter);

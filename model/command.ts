@@ -1,8 +1,19 @@
 import type { Duration } from "./duration.ts";
+import type { OwnCode } from "./own-code.ts";
 import type { RunOptions } from "./run-options.ts";
 
 /** What can be asked of a letter. Each is a Temporal signal and an update of the same name. */
-export const commandNames = ["retry", "expire", "discard", "amend", "extend", "move", "note"] as const;
+export const commandNames = [
+  "retry",
+  "expire",
+  "discard",
+  "amend",
+  "extend",
+  "move",
+  "runCode",
+  "applyPolicy",
+  "note",
+] as const;
 
 export type CommandName = (typeof commandNames)[number];
 
@@ -44,6 +55,12 @@ export type MoveCommand = LetterSignature & {
   /** The dead letter queue to file it under. Its clock stays as it is. */
   readonly queue: string;
 };
+export type RunCodeCommand = LetterSignature & {
+  /** The job's own code to run: `onDead`; or `onExpire`, after which the letter expires. Absent: what failed last. */
+  readonly code?: OwnCode;
+};
+/** Gives the letter the policy that its queue has now. */
+export type ApplyPolicyCommand = LetterSignature;
 export type NoteCommand = LetterSignature & { readonly text: string };
 
 export type Command =
@@ -53,6 +70,8 @@ export type Command =
   | ({ readonly name: "amend" } & AmendCommand)
   | ({ readonly name: "extend" } & ExtendCommand)
   | ({ readonly name: "move" } & MoveCommand)
+  | ({ readonly name: "runCode" } & RunCodeCommand)
+  | ({ readonly name: "applyPolicy" } & ApplyPolicyCommand)
   | ({ readonly name: "note" } & NoteCommand);
 
 /** The fields that a command of each name takes, for checks at the door. */
@@ -63,6 +82,8 @@ export const commandFields = {
   amend: ["input", "unchecked"],
   extend: ["retention"],
   move: ["queue"],
+  runCode: ["code"],
+  applyPolicy: [],
   note: ["text"],
 } as const satisfies Record<CommandName, readonly string[]>;
 

@@ -2,6 +2,7 @@ import type { Duration } from "./duration.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { defaultJobTaskQueue, defaultOffice, defaultQueue, reservedActivities, reservedTypes } from "./ids.ts";
 import { jobInvalid } from "./office-error.ts";
+import type { OwnCode } from "./own-code.ts";
 import { unknownWord } from "./suggest.ts";
 
 /** Temporal's retry policy, with Temporal's own names and defaults, but for `maximumAttempts`. */
@@ -88,6 +89,8 @@ export type ResolvedContract = {
   readonly deadLetter: DeadLetterPolicy | false;
   /** The worker has code, `onFailure` or `record`, that is asked before a death of which no attempt could tell. */
   readonly decides?: true;
+  /** What of its own code the job has, for its letters to run. */
+  readonly ownCode?: readonly OwnCode[];
 };
 
 export type DeadLetterPolicy = {

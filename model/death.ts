@@ -1,6 +1,7 @@
 import type { Category } from "./category.ts";
 import type { ErrorRecord } from "./error-record.ts";
 import type { CauseRef, Ledger } from "./ledger.ts";
+import type { OwnCode } from "./own-code.ts";
 import type { Reason } from "./reason.ts";
 import type { RecordExtra } from "./record-extra.ts";
 
@@ -24,6 +25,8 @@ export type Death = {
   readonly queue?: string;
   /** What the job's `record` hook adds to the record. */
   readonly extra?: RecordExtra;
+  /** What of its own code the job has, for its letter to run. */
+  readonly ownCode?: readonly OwnCode[];
   readonly diedAtMs: number;
 };
 

@@ -1,6 +1,7 @@
 import { categories } from "./category.ts";
 import { parseDuration } from "./duration.ts";
 import type { Conditions, NumberRange, PathCondition, TimeRange } from "./filter.ts";
+import { ownCodes } from "./own-code.ts";
 import { readMoment } from "./read-moment.ts";
 import { reasons } from "./reason.ts";
 import { statuses } from "./status.ts";
@@ -61,6 +62,13 @@ export const fields: readonly Field[] = [
   { key: "attempts", word: "attempts", kind: "number", about: "with so many attempts in all" },
   { key: "retries", word: "retries", kind: "number", about: "that were retried so often" },
   { key: "retried", word: "retried", kind: "flag", about: "whether a retry was ever started" },
+  {
+    key: "failedCode",
+    word: "failed-code",
+    kind: "word",
+    words: ownCodes,
+    about: "whose job's own code failed, and was not run again since",
+  },
   { key: "payload", word: "payload", kind: "path", about: "whose payload has this: order.total>=100" },
   { key: "headers", word: "headers", kind: "path", about: "whose headers have this: tenant=acme" },
   { key: "source", word: "source", kind: "path", about: "that came from there: topic=orders" },

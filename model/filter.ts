@@ -1,5 +1,6 @@
 import type { Category } from "./category.ts";
 import type { Duration } from "./duration.ts";
+import type { OwnCode } from "./own-code.ts";
 import type { Reason } from "./reason.ts";
 import type { Status } from "./status.ts";
 
@@ -61,6 +62,8 @@ export type Conditions = {
   readonly retries?: NumberRange;
   /** Whether a retry was ever started. */
   readonly retried?: boolean;
+  /** Whose job's own code failed last: what of it. */
+  readonly failedCode?: OneOrMore<OwnCode>;
 };
 
 export type OneOrMore<T> = T | readonly T[];

@@ -24,5 +24,6 @@ export {
 } from "./job.ts";
 export type { AttemptEntry } from "./ledger.ts";
 export { type ErrorCode, errorCodeOf, errorCodes, OfficeError } from "./office-error.ts";
+export type { DeadError, DeadJob, OnDead, OnExpire } from "./own-code.ts";
 export { type Reason, reasons } from "./reason.ts";
 export { type Status, statuses } from "./status.ts";

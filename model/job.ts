@@ -4,6 +4,7 @@ import type { ContractOptions, JobContract } from "./contract.ts";
 import { readContract } from "./contract.ts";
 import type { OnFailure, RecordHook } from "./failure-policy.ts";
 import { jobInvalid } from "./office-error.ts";
+import type { OnDead, OnExpire } from "./own-code.ts";
 import { unknownWord } from "./suggest.ts";
 
 /**
@@ -34,6 +35,10 @@ export type HandlerOptions<Parsed = any> = {
   readonly onFailure?: OnFailure<Parsed>;
   /** Adds to the record of a death. @default nothing is added */
   readonly record?: RecordHook<Parsed>;
+  /** Run by its letter after each death. @default nothing is run */
+  readonly onDead?: OnDead<Parsed>;
+  /** Run by its letter before it expires. @default the letter just expires */
+  readonly onExpire?: OnExpire<Parsed>;
 };
 
 /** A contract with its code: what `runWorker` takes. */
@@ -105,7 +110,7 @@ export function defineJob<Schema extends StandardSchemaV1>(
 }
 
 const jobKeys = ["name", "input", "activity", "deadLetter", "taskQueue", "key"];
-const handlerKeys = ["onFailure", "record"];
+const handlerKeys = ["onFailure", "record", "onDead", "onExpire"];
 
 function checkedOptions(name: string, options: HandlerOptions): HandlerOptions {
   for (const [key, value] of Object.entries(options)) {

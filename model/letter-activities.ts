@@ -2,6 +2,7 @@ import type { DeadLetterPolicy } from "./contract.ts";
 import type { Death } from "./death.ts";
 import type { LetterEvent } from "./event.ts";
 import type { LastDeath, LetterState } from "./letter-state.ts";
+import type { OwnCode } from "./own-code.ts";
 import type { QueuePolicy } from "./queue-policy.ts";
 import type { ItemCode, ItemState } from "./redrive.ts";
 import type { Status } from "./status.ts";
@@ -20,6 +21,10 @@ export type LetterActivities = {
   followRun(ask: FollowRun): Promise<FollowedRun>;
   /** The policy that a queue has now. */
   policyOf(queue: string): Promise<QueuePolicy>;
+  /** The policy that a letter would have if it died now; undefined where it has that already. */
+  policyNow(letterId: string): Promise<QueuePolicy | undefined>;
+  /** What its job's own code is told: a packed `RunSeed`, with `dead`. Undefined where the letter is closed, or gone. */
+  readDead(letterId: string): Promise<Uint8Array | undefined>;
 };
 
 /** What a job's own worker answers, whether its handler is one of ours or not. */
@@ -75,8 +80,10 @@ export type Projection = {
   readonly retriedAtMs?: number;
   readonly retentionMs?: number | "indefinite";
   readonly queue?: string;
-  /** That of the new queue, where it is handed on. */
+  /** That of the new queue, where it is handed on, or the one that was applied. */
   readonly policy?: QueuePolicy;
+  /** The job's own code that failed; null: it need not be run again. */
+  readonly failedCode?: OwnCode | null;
   readonly amendment?: Amendment;
   /** Opens a closed row again, and that alone. */
   readonly reopen?: true;

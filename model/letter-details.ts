@@ -19,6 +19,7 @@ export function letterDetails(letter: LetterState, namespace: string): string {
     `- **Category** ${death.category}${needsPerson(death.category) ? " (needs a person)" : " (transient)"}`,
     `- **Queue** ${letter.queue}`,
     `- **Retries** ${letter.retries}${letter.retryRunId === undefined ? "" : `, last run \`${letter.retryRunId}\``}`,
+    ...(letter.code === undefined ? [] : [`- **Own code** ${ownCode(letter.code)}`]),
     ...(isOpen(letter.status) ? [`- **Expires** ${expiry(letter)}`] : []),
     ...(isOpen(letter.status) ? ["", "Commands:", "", "```", ...commands(letter, namespace), "```"] : []),
   ];
@@ -61,6 +62,8 @@ function headline(letter: LetterState): string {
 function expiry(letter: LetterState): string {
   if (letter.status === "retrying") return "the clock stands still while a retry runs";
   if (letter.retryAtMs !== null) return "the clock stands still until the retry";
+  if (letter.code?.name === "onExpire")
+    return letter.code.failed ? "not before its onExpire has run" : "when its onExpire has run";
   if (letter.expiresAtMs === null) return "never: it is held until somebody acts";
   const then =
     letter.onExpire === "retry" && letter.expiryRetries < letter.maximumRetries
@@ -70,6 +73,10 @@ function expiry(letter: LetterState): string {
         : "";
   const retention = letter.retentionMs === "indefinite" ? "" : ` (retention ${formatDuration(letter.retentionMs)})`;
   return at(letter.expiresAtMs) + retention + then;
+}
+
+function ownCode({ name, failed }: NonNullable<LetterState["code"]>): string {
+  return failed === undefined ? `${name} is running` : `${name} failed: ${code(oneLine(failed))}`;
 }
 
 function commands(letter: LetterState, namespace: string): string[] {
@@ -83,6 +90,7 @@ function commands(letter: LetterState, namespace: string): string[] {
     show,
     `dlo retry ${letter.letterId}`,
     signal("retry", '{"by":"you","reason":"…"}'),
+    ...(letter.code?.failed === undefined ? [] : [signal("runCode", `{"code":"${letter.code.name}","by":"you"}`)]),
     signal("extend", '{"retention":"60 days","by":"you"}'),
     signal("discard", '{"by":"you","reason":"…"}'),
   ];

@@ -1,5 +1,6 @@
 import type { Category } from "./category.ts";
 import type { Command, LetterSignature } from "./command.ts";
+import type { OwnCode } from "./own-code.ts";
 import type { AutoRetryPolicy, OnExpire } from "./queue-policy.ts";
 import type { Reason } from "./reason.ts";
 import type { Status } from "./status.ts";
@@ -61,10 +62,24 @@ export type LetterState = {
   readonly redrive?: string;
   /** Set while the letter waits for a run of its id that it did not start. */
   readonly following?: { readonly exceptRunId?: string };
+  /** What of its own code the job has. */
+  readonly ownCode?: readonly OwnCode[];
+  /** For how many deaths `onDead` was begun. */
+  readonly codeDeaths?: number;
+  /** The own code that runs, or that failed last. */
+  readonly code?: RunningCode;
   /** Commands that came while a retry ran and wait for its outcome. */
   readonly kept: readonly Command[];
   /** Request ids that were carried out, oldest first, at most 500. */
   readonly requestIds: readonly string[];
+};
+
+export type RunningCode = {
+  readonly name: OwnCode;
+  /** Who asked for it; absent where a death began it. */
+  readonly asked?: { readonly by?: string; readonly reason?: string };
+  /** Why it failed; absent while it runs. */
+  readonly failed?: string;
 };
 
 /** The latest death, as far as a letter shows it. */

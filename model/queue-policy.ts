@@ -62,14 +62,11 @@ export type AutoRetryPolicy = {
   readonly withinMs: number;
 };
 
-type ContractRules = Pick<DeadLetterPolicy, "retentionMs" | "keepForMs" | "onExpire" | "maximumRetries">;
+/** What goes before a queue's rules: the contract's word, and a retention that somebody has given a letter by hand. */
+export type OwnPolicy = Pick<DeadLetterPolicy, "retentionMs" | "keepForMs" | "onExpire" | "maximumRetries">;
 
 /** The contract's word goes before the queue's, and that before the default. */
-export function queuePolicy(
-  queue: QueueRules = {},
-  defaults: KeepingDefaults,
-  contract: ContractRules = {},
-): QueuePolicy {
+export function queuePolicy(queue: QueueRules = {}, defaults: KeepingDefaults, contract: OwnPolicy = {}): QueuePolicy {
   const { onExpire = "expire", maximumRetries = 3, warnBefore, autoRetry } = queue;
   const action = contract.onExpire ?? (typeof onExpire === "object" ? "hand_on" : onExpire);
   const retries = contract.maximumRetries ?? maximumRetries;
@@ -84,9 +81,19 @@ export function queuePolicy(
   };
 }
 
+/** What a contract says that goes before a queue's rules. */
+export function ownPolicy({ retentionMs, keepForMs, onExpire, maximumRetries }: OwnPolicy): OwnPolicy {
+  return {
+    ...(retentionMs === undefined ? {} : { retentionMs }),
+    ...(keepForMs === undefined ? {} : { keepForMs }),
+    ...(onExpire === undefined ? {} : { onExpire }),
+    ...(maximumRetries === undefined ? {} : { maximumRetries }),
+  };
+}
+
 /** A contract without what a queue says itself. */
-export function unlessSaid(contract: ContractRules, queue: QueueRules = {}): ContractRules {
-  const { retentionMs, keepForMs, onExpire, maximumRetries } = contract;
+export function unlessSaid(own: OwnPolicy, queue: QueueRules = {}): OwnPolicy {
+  const { retentionMs, keepForMs, onExpire, maximumRetries } = own;
   return {
     ...(queue.retention === undefined && retentionMs !== undefined && { retentionMs }),
     ...(queue.keepFor === undefined && keepForMs !== undefined && { keepForMs }),

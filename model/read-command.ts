@@ -3,6 +3,7 @@ import { commandFields, signatureFields } from "./command.ts";
 import { isQueueName, parseRetention } from "./contract.ts";
 import { parseDuration } from "./duration.ts";
 import { officeErrorOf } from "./office-error.ts";
+import { ownCodes } from "./own-code.ts";
 import { readRunOptions } from "./run-options.ts";
 import { unknownWord } from "./suggest.ts";
 
@@ -47,11 +48,16 @@ export function readCommand(name: CommandName, given: unknown): Command {
           `queue must be a name of 1 to 100 letters, digits, or . - _ / :, got ${JSON.stringify(command.queue)}`,
         );
       break;
+    case "runCode":
+      if (command.code !== undefined && !ownCodes.includes(command.code))
+        throw usage(name, unknownWord("code", String(command.code), ownCodes));
+      break;
     case "note":
       if (typeof command.text !== "string" || command.text.trim() === "") throw usage(name, "text must be a text");
       break;
     case "expire":
     case "discard":
+    case "applyPolicy":
       break;
   }
   return command;

@@ -1,3 +1,4 @@
+import { commandNames } from "./command.ts";
 import type { Duration } from "./duration.ts";
 import { parseDuration } from "./duration.ts";
 import type { LetterOrder } from "./filter.ts";
@@ -193,7 +194,7 @@ export function readRedriveControl(name: RedriveControl, given: unknown): Redriv
   };
 }
 
-const bulkNames: readonly string[] = ["retry", "expire", "discard", "extend", "move", "reopen", "note", "amend"];
+const bulkNames: readonly string[] = [...commandNames, "reopen"];
 
 function readMembers(which: RedriveMembers): Members {
   const given = Object.entries(which).filter(([, value]) => value !== undefined);

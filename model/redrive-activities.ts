@@ -1,3 +1,4 @@
+import type { PolicyChange } from "./policy-change.ts";
 import type {
   RedriveControl,
   RedriveCounts,
@@ -56,6 +57,17 @@ export type RedrivePreview = {
     readonly samples: readonly string[];
   }[];
   readonly samples: readonly PreviewedLetter[];
+  /** Where policies are applied: what changes, for which letters; those whose policy stays are not in it. */
+  readonly policies?: readonly PreviewedPolicy[];
+};
+
+export type PreviewedPolicy = {
+  readonly queue: string;
+  readonly letters: number;
+  /** Each part of the policy as it was and would be, in milliseconds. */
+  readonly change: PolicyChange;
+  /** Letters whose retention would be over at once. */
+  readonly ended: number;
 };
 
 export type PreviewedLetter = {

@@ -1,4 +1,5 @@
 import type { CommandName } from "./command.ts";
+import type { OwnCode } from "./own-code.ts";
 import type { RunOptions } from "./run-options.ts";
 import type { Filter, LetterOrder } from "./filter.ts";
 
@@ -83,6 +84,7 @@ export const itemCodes = [
   "run_cancelled",
   "cancelled",
   "no_outcome",
+  "unchanged",
   "refused",
 ] as const;
 
@@ -91,9 +93,10 @@ export type ItemCode = (typeof itemCodes)[number];
 /** What a redrive does to each of its letters: a letter's own command, without its signature. */
 export type BulkCommand =
   | { readonly name: "retry"; readonly input?: unknown; readonly unchecked?: boolean; readonly run?: RunOptions }
-  | { readonly name: Extract<CommandName, "expire" | "discard"> }
+  | { readonly name: Extract<CommandName, "expire" | "discard" | "applyPolicy"> }
   | { readonly name: "extend"; readonly retention: string }
   | { readonly name: "move"; readonly queue: string }
+  | { readonly name: "runCode"; readonly code?: OwnCode }
   | { readonly name: "reopen" }
   | { readonly name: "note"; readonly text: string }
   | { readonly name: "amend"; readonly input?: unknown; readonly unchecked?: boolean };

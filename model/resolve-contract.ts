@@ -1,6 +1,7 @@
 import { defaultDeadLetterPolicy, type JobContract, parseRetention, type ResolvedContract } from "./contract.ts";
 import type { HandledJob } from "./job.ts";
 import { officeErrorOf } from "./office-error.ts";
+import { ownCodes } from "./own-code.ts";
 
 /** Where a value came from: `dlo doctor` says it. */
 export type DefaultValue<T> = { readonly value: T; readonly from: string };
@@ -70,10 +71,15 @@ export function resolveContract(contract: JobContract, defaults: JobDefaults): R
   };
 }
 
-/** A job's contract as its worker's bundle carries it: with whether the worker has code to be asked about timeouts. */
-export function resolveHandled({ job, onFailure, record }: HandledJob, defaults: JobDefaults): ResolvedContract {
-  const contract = resolveContract(job.contract, defaults);
-  return onFailure === undefined && record === undefined ? contract : { ...contract, decides: true };
+/** A job's contract as its worker's bundle carries it: with what code the worker has to be asked about timeouts, and to be run by letters. */
+export function resolveHandled(handled: HandledJob, defaults: JobDefaults): ResolvedContract {
+  const { job, onFailure, record } = handled;
+  const ownCode = ownCodes.filter((name) => handled[name] !== undefined);
+  return {
+    ...resolveContract(job.contract, defaults),
+    ...((onFailure ?? record) === undefined ? {} : { decides: true }),
+    ...(ownCode.length === 0 ? {} : { ownCode }),
+  };
 }
 
 const flags: Readonly<Record<string, boolean>> = {

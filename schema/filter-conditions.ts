@@ -84,6 +84,8 @@ function conditionsOf(key: keyof Conditions, value: unknown, now: Date, letters:
       return [oneOf(letters.batch, texts(value))];
     case "tag":
       return [arrayOverlaps(letters.tags, texts(value))];
+    case "failedCode":
+      return [oneOf(letters.failedCode, texts(value))];
     case "text":
       return listOf(value as OneOrMore<string>).map((text) => hasText(text, letters));
     case "payload":

@@ -21,6 +21,8 @@ export function letterOfRow(row: LetterHead): LetterState {
     ...(row.handOnTo === null ? {} : { handOnTo: row.handOnTo }),
     ...(row.warnBeforeMs === null ? {} : { warnBeforeMs: row.warnBeforeMs }),
     ...(row.autoRetry === null ? {} : { autoRetry: row.autoRetry, firstDiedAtMs: row.firstFailedAt.getTime() }),
+    ...(row.ownCode.length === 0 ? {} : { ownCode: row.ownCode }),
+    ...(row.failedCode === null ? {} : { code: { name: row.failedCode, failed: "its story says why" } }),
     expiresAtMs: row.expiresAt?.getTime() ?? null,
     retryAtMs: row.retryAt?.getTime() ?? null,
     lastDeath: lastDeathOf(row),

@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import type { WithSubquery } from "drizzle-orm";
 import { eq, isNull, sql } from "drizzle-orm";
 import { v7 as uuidv7 } from "uuid";
-import type { QueuePolicy } from "../model/queue-policy.ts";
+import type { OwnPolicy, QueuePolicy } from "../model/queue-policy.ts";
 import { appendDeath, deathIs, errorColumns } from "./append-death.ts";
 import { cleanRow } from "./clean-row.ts";
 import type { Db } from "./database.ts";
@@ -29,6 +29,8 @@ export type ParkedDeath = RunDeath &
     readonly queue: string;
     readonly tags: readonly string[];
     readonly policy: QueuePolicy;
+    /** What of it goes before its queue's rules. @default nothing */
+    readonly ownPolicy?: OwnPolicy;
     readonly expiresAtMs: number | null;
   };
 
@@ -111,6 +113,8 @@ const newestRunColumns = [
   "workerIdentity",
   "batch",
   "traceId",
+  "ownCode",
+  "failedCode",
 ] as const satisfies readonly (keyof typeof deadLetters.$inferInsert)[];
 
 function excluded(...columns: typeof newestRunColumns) {
@@ -144,6 +148,8 @@ function newLetter(death: ParkedDeath) {
     startedBy: death.startedBy ?? null,
     source: death.source ?? null,
     tags: [...death.tags],
+    ownPolicy: death.ownPolicy ?? {},
+    ownCode: [...(death.ownCode ?? [])],
     ...policyColumns(death.policy),
   };
   const clean = cleanRow(said);

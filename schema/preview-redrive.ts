@@ -1,7 +1,12 @@
 import { sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
 import type { RedriveSpec } from "../model/redrive.ts";
-import type { PreviewedLetter, RedrivePreview } from "../model/redrive-activities.ts";
+import { policyChange } from "../model/policy-change.ts";
+import type { QueuePolicy } from "../model/queue-policy.ts";
+import type { PreviewedLetter, PreviewedPolicy, RedrivePreview } from "../model/redrive-activities.ts";
 import type { Db } from "./database.ts";
+import { endedUnder, policyGroups } from "./policy-groups.ts";
+import type { LetterPolicy } from "./policy-of-row.ts";
 import { classified, membersOf, orderOf } from "./snapshot-redrive.ts";
 import { translatingErrors } from "./translate-error.ts";
 
@@ -11,16 +16,22 @@ export type PreviewSample = Omit<PreviewedLetter, "input" | "amended" | "refused
 
 const [samples, samplesEach] = [20, 3];
 
-/** What a snapshot of these letters would hold, counted; nothing is written. */
+/**
+ * What a snapshot of these letters would hold, counted; nothing is written.
+ *
+ * @param policyFor the policy that letters of a queue have now, where it is the policy that changes
+ */
 export async function previewRedrive(
   db: Db,
   spec: RedriveSpec,
   namespace: string,
+  policyFor: PolicyFor,
 ): Promise<Omit<RedrivePreview, "samples"> & { readonly samples: readonly PreviewSample[] }> {
   const { first, order } = spec;
   const looked = sql`
     select l.*, o.redrive_id as other from (${classified(spec, membersOf(spec, namespace))}) as l
     left join dlo.redrive_items o on o.letter_id = l.id and o.state in ('behind', 'waiting', 'running') and l.code is null`;
+  const taking = sql`from (${looked}) as looked where code is null and other is null`;
   return await translatingErrors(db, async () => {
     const leavesOut = await db.execute<{ code: string; why: string; letters: number; samples: string[] }>(sql`
       select code, why, count(*)::int as letters, (array_agg(id::text order by id))[1:${sql.raw(String(samplesEach))}] as samples
@@ -29,22 +40,37 @@ export async function previewRedrive(
         from (${looked}) as looked where code is not null or other is not null
       ) as out
       group by 1, 2 order by 3 desc, 1, 2`);
-    const [counted] = await db.execute<{ takes: number }>(
-      sql`select count(*)::int as takes from (${looked}) as looked where code is null and other is null`,
-    );
+    const [counted] = await db.execute<{ takes: number }>(sql`select count(*)::int as takes ${taking}`);
     const taken = await db.execute<RawSample>(sql`
       select s.id, s.workflow_id, s.job, s.task_queue, s.error_type, s.error_message, d.payload_data
       from (
-        select *, row_number() over (order by ${orderOf(order)}) as n from (${looked}) as looked
-        where code is null and other is null order by n limit ${samples}
+        select *, row_number() over (order by ${orderOf(order)}) as n ${taking} order by n limit ${samples}
       ) as s join dlo.dead_letters d on d.id = s.id order by s.n`);
     const takes = counted?.takes ?? 0;
     return {
       takes: first === null ? takes : Math.min(first, takes),
       leavesOut,
       samples: taken.slice(0, first ?? samples).map(sampleOf),
+      ...(spec.command.name === "applyPolicy" && {
+        policies: await changedPolicies(db, sql`select id ${taking}`, policyFor),
+      }),
     };
   });
+}
+
+/** The policy that a letter would get now. */
+export type PolicyFor = (letter: Pick<LetterPolicy, "queue" | "own">) => QueuePolicy;
+
+async function changedPolicies(db: Db, ids: SQL, policyFor: PolicyFor): Promise<PreviewedPolicy[]> {
+  const changed: PreviewedPolicy[] = [];
+  for (const group of await policyGroups(db, ids)) {
+    const change = policyChange(group.policy, policyFor(group));
+    if (change === undefined) continue;
+    const retentionMs = change.retentionMs?.is;
+    const ended = typeof retentionMs === "number" ? await endedUnder(db, ids, group, retentionMs) : 0;
+    changed.push({ queue: group.queue, letters: group.letters, change, ended });
+  }
+  return changed;
 }
 
 type RawSample = {

@@ -2,6 +2,7 @@ import { strict as assert } from "node:assert";
 import { and, eq, inArray, isNull, lt, ne, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/pg-core";
 import type { Projection, ProjectionResult } from "../model/letter-activities.ts";
+import type { OwnPolicy } from "../model/queue-policy.ts";
 import { letterBusy, letterNotFound } from "../model/office-error.ts";
 import { isOpen, reopenable } from "../model/status.ts";
 import { appendEvents } from "./append-events.ts";
@@ -88,6 +89,7 @@ function openUnlessOnlyEvents({ status, amendment, reopen }: RowProjection) {
 function projectedColumns(projection: RowProjection) {
   const { status, retries, expiryRetries, retriedAtMs, retentionMs, queue, policy, amendment, close, reopen } =
     projection;
+  const { failedCode } = projection;
   assert((status !== undefined && !isOpen(status)) === (close !== undefined), `closing, but with status ${status}`);
   return {
     ...(status === undefined ? {} : { status }),
@@ -95,13 +97,23 @@ function projectedColumns(projection: RowProjection) {
     ...(retries === undefined ? {} : { retries }),
     ...(expiryRetries === undefined ? {} : { expiryRetries }),
     ...(retriedAtMs === undefined ? {} : { retriedAt: momentAt(retriedAtMs) }),
-    ...(retentionMs === undefined ? {} : { retentionMs: spanOrNull(retentionMs) }),
+    ...(retentionMs === undefined
+      ? {}
+      : { retentionMs: spanOrNull(retentionMs), ownPolicy: withRetention(retentionMs) }),
     ...(queue === undefined ? {} : cleanRow({ queue })),
     ...(policy === undefined ? {} : policyColumns(policy)),
+    // Handed on, it has the new queue's rules alone.
+    ...(policy === undefined || queue === undefined ? {} : { ownPolicy: {} }),
+    ...(failedCode === undefined ? {} : { failedCode }),
     ...(reopen === true ? { closedAt: null, closeReason: null, keepUntil: null } : {}),
     ...amendedColumns(amendment),
     ...(close === undefined ? {} : closingColumns(close)),
   };
+}
+
+/** What somebody has given it by hand outlives a change of its queue's policy. */
+function withRetention(retentionMs: number | "indefinite") {
+  return sql<OwnPolicy>`${deadLetters.ownPolicy} || ${JSON.stringify({ retentionMs })}::jsonb`;
 }
 
 /** Only a parked letter has a clock, and only one: it waits to expire, or for its retry. */

@@ -75,6 +75,8 @@ function parkAgain(db: Db, death: RetryDeath) {
       ...clean,
       ...(clean !== said || death.error.cleaned === true ? { cleaned: true } : {}),
       ...(death.input === undefined ? {} : { originalPayloadData: null }),
+      ...(death.ownCode === undefined ? {} : { ownCode: [...death.ownCode] }),
+      failedCode: null,
       failedAt: momentAt(death.diedAtMs),
       attempts: sql`${attempts} + ${death.attemptCount}`,
       deaths: sql`${deadLetters.deaths} + 1`,

@@ -1,6 +1,7 @@
 import type { Category } from "../model/category.ts";
 import type { ErrorRecord } from "../model/error-record.ts";
 import type { AttemptEntry, CauseRef } from "../model/ledger.ts";
+import type { OwnCode } from "../model/own-code.ts";
 import type { Reason } from "../model/reason.ts";
 
 /** One end of one run, as far as the tables keep it. */
@@ -21,4 +22,6 @@ export type RunDeath = {
   readonly diedAtMs: number;
   readonly buildId?: string;
   readonly workerIdentity?: string;
+  /** What of its own code the job has; absent where the run could not say. */
+  readonly ownCode?: readonly OwnCode[];
 };

@@ -147,6 +147,9 @@ create table dlo.dead_letters (
   hand_on_to text, -- Queue that it is filed under at the end of its retention, where on_expire is hand_on.
   warn_before_ms bigint, -- So long before it expires there is an event. Null: none.
   auto_retry jsonb, -- When it is retried by itself: categories, afterMs, backoffCoefficient, maximumRetries, withinMs. Null: never.
+  own_policy jsonb not null default '{}'::jsonb, -- What goes before its queue's policy: retentionMs, keepForMs, onExpire, maximumRetries, as the job's contract said them, or the last extend.
+  own_code text[] not null default '{}'::text[], -- Code of the job that the letter runs: onDead, onExpire.
+  failed_code text, -- The one of these that failed last, and was not run again since. Null: none.
   constraint dead_letters_category_known CHECK ((category = ANY (ARRAY['timeout'::text, 'network'::text, 'dependency'::text, 'rate_limit'::text, 'resource'::text, 'data'::text, 'auth'::text, 'code'::text, 'lost'::text, 'unknown'::text]))),
   constraint dead_letters_clock_runs_while_parked CHECK (((expires_at IS NULL) OR (status = 'parked'::text))),
   constraint dead_letters_closing_is_final CHECK (((closed_at IS NOT NULL) OR ((close_reason IS NULL) AND (keep_until IS NULL)))),
@@ -170,6 +173,7 @@ CREATE INDEX dead_letters_by_job ON dlo.dead_letters USING btree (job, failed_at
 CREATE INDEX dead_letters_by_key ON dlo.dead_letters USING btree (key, failed_at DESC, id DESC) WHERE (key IS NOT NULL);
 CREATE INDEX dead_letters_by_queue ON dlo.dead_letters USING btree (queue, failed_at DESC, id DESC);
 CREATE INDEX dead_letters_closed ON dlo.dead_letters USING btree (closed_at) INCLUDE (status, first_failed_at, job, queue) WHERE (closed_at IS NOT NULL);
+CREATE INDEX dead_letters_failed_code ON dlo.dead_letters USING btree (failed_code, failed_at DESC) WHERE (failed_code IS NOT NULL);
 CREATE INDEX dead_letters_most_deaths ON dlo.dead_letters USING btree (deaths DESC, failed_at DESC, id DESC);
 CREATE INDEX dead_letters_newest ON dlo.dead_letters USING btree (failed_at DESC, id DESC) INCLUDE (job, queue, status, category, reason, cause_id, error_type, deaths, retries);
 CREATE INDEX dead_letters_open_expiring ON dlo.dead_letters USING btree (expires_at, id) WHERE (closed_at IS NULL);
@@ -371,7 +375,7 @@ CREATE UNIQUE INDEX redrive_items_one_at_a_time ON dlo.redrive_items USING btree
 create table dlo.redrives (
   id uuid not null, -- A version 7 UUID, unless whoever asked for it gave another.
   namespace text not null, -- Temporal namespace.
-  command text not null, -- What each letter is asked: retry, expire, discard, amend, extend, move, reopen, note.
+  command text not null, -- What each letter is asked: retry, expire, discard, amend, extend, move, runCode, applyPolicy, reopen, note.
   spec jsonb not null, -- All that was asked for, with defaults filled in: members (filter, ids, or an earlier redrive), order, first, force, amend, canary, ramp.
   status text not null, -- preparing, running, paused, stopped (by a rule), completed, cancelled.
   by text not null, -- Who asked for it.
@@ -411,7 +415,7 @@ CREATE INDEX redrives_newest ON dlo.redrives USING btree (asked_at DESC, id DESC
 create table dlo.requests (
   id bigint not null generated always as identity, -- In the order of asking.
   namespace text not null default 'default'::text, -- Temporal namespace; an office answers for its own alone.
-  command text not null, -- retry, expire, discard, amend, extend, move, reopen, note.
+  command text not null, -- retry, expire, discard, amend, extend, move, runCode, applyPolicy, reopen, note.
   letter_id uuid, -- The letter. Either this or filter.
   filter text, -- A filter in one line, as dlo list takes it: a redrive of the letters that fit.
   options jsonb, -- What the command takes besides: input, text, retention; for a filter a redrive's options, such as rate.

@@ -22,7 +22,8 @@ import type { ErrorRecord } from "../model/error-record.ts";
 import type { EventType } from "../model/event.ts";
 import type { AttemptState, Progress } from "../model/ledger.ts";
 import { attemptStates } from "../model/ledger.ts";
-import { type AutoRetryPolicy, expiryActions, type OnExpire } from "../model/queue-policy.ts";
+import type { OwnCode } from "../model/own-code.ts";
+import { type AutoRetryPolicy, expiryActions, type OnExpire, type OwnPolicy } from "../model/queue-policy.ts";
 import { type RequestState, requestStates } from "../model/request.ts";
 import type { Reason } from "../model/reason.ts";
 import { reasons } from "../model/reason.ts";
@@ -152,6 +153,13 @@ export const deadLetters = dlo.table(
     maximumRetries: integer("maximum_retries").notNull().default(3),
     warnBeforeMs: span("warn_before_ms"),
     autoRetry: jsonb("auto_retry").$type<AutoRetryPolicy>(),
+    ownPolicy: jsonb("own_policy").$type<OwnPolicy>().notNull().default({}),
+    ownCode: text("own_code")
+      .array()
+      .$type<readonly OwnCode[]>()
+      .notNull()
+      .default(sql`'{}'`),
+    failedCode: text("failed_code").$type<OwnCode>(),
     cleaned: boolean("cleaned").notNull().default(false),
   },
   (t) => [
@@ -169,6 +177,9 @@ export const deadLetters = dlo.table(
     index("dead_letters_by_key")
       .on(t.key, sql`failed_at desc`, sql`id desc`)
       .where(isNotNull(t.key)),
+    index("dead_letters_failed_code")
+      .on(t.failedCode, sql`failed_at desc`)
+      .where(isNotNull(t.failedCode)),
     index("dead_letters_most_deaths").on(sql`deaths desc`, sql`failed_at desc`, sql`id desc`),
     // Carries more columns, too: see the migration that brought it.
     index("dead_letters_closed").on(t.closedAt).where(isNotNull(t.closedAt)),

@@ -11,6 +11,7 @@ import { attemptOf } from "./attempt.ts";
 import { inputChecker } from "./input-checker.ts";
 import { refuseUnknownOptions } from "./options.ts";
 import { connectNative } from "./native-connection.ts";
+import { ownCodeRunner } from "./own-code.ts";
 import { type RunningWorker, runUntilStopped } from "./running-worker.ts";
 import { timeoutDecider } from "./timeout-decider.ts";
 import { bundleEntry, jobEntry } from "./workflow-bundle.ts";
@@ -91,7 +92,7 @@ const workerOptions = [
   "worker",
 ];
 
-/** The activities of jobs: each under its job's name, the check of their inputs, and the question about time-outs. */
+/** The activities of jobs: each under its job's name, the check of their inputs, the question about time-outs, and their own code. */
 export function jobActivities(
   jobs: readonly HandledJob[],
   settings: {
@@ -111,6 +112,7 @@ export function jobActivities(
     ...Object.fromEntries(jobs.map((handled) => [handled.job.name, attemptOf(handled, attemptSettings)])),
     ...inputChecker(jobs),
     ...timeoutDecider(jobs),
+    ...ownCodeRunner(jobs),
   };
 }
 

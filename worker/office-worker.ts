@@ -116,7 +116,7 @@ export async function runOffice(options: RunOfficeOptions = {}): Promise<Running
           taskQueue: name,
         }),
         ...redriveActivities({
-          ...{ db: database.db, client, codecs, namespace, redact, amendments, probes },
+          ...{ db: database.db, client, codecs, namespace, redact, amendments, probes, queues, defaults },
           home: { taskQueue: name, searchAttributes: await registeredSearchAttributes(client) },
         }),
         ...pruneActivities({ db: database.db, namespace }),

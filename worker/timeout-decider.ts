@@ -1,12 +1,12 @@
 import { strict as assert } from "node:assert";
 import { activityInfo } from "@temporalio/activity";
-import { checkInput } from "../model/check-input.ts";
 import { classify } from "../model/classify.ts";
 import type { Failure, FailureHistory } from "../model/failure-policy.ts";
 import type { HandledJob } from "../model/job.ts";
 import { countedAttempts } from "../model/ledger.ts";
 import type { TimeoutActivities, TimeoutQuestion, TimeoutVerdict } from "../model/timeout-question.ts";
 import { decisionOn, extraOf, ignored, type Policy } from "./ask-policy.ts";
+import { parsedInput } from "./parsed-input.ts";
 import { skipped } from "./skip-job.ts";
 
 /** The built-in activity of every job worker: a job's workflow asks it about a death of which no attempt could tell. */
@@ -76,16 +76,6 @@ async function historyOf(
     headers: memo.headers ?? {},
     idempotencyKey: memo.idempotencyKey ?? workflowId,
     ...(key === undefined ? {} : { key }),
-    ...(await parsed(job, input)),
+    ...(await parsedInput(job, input)),
   };
-}
-
-/** A schema that throws, or refuses the input, must not keep the policy from being asked. */
-async function parsed({ input: schema }: HandledJob["job"], input: unknown): Promise<{ input?: unknown }> {
-  try {
-    const checked = await checkInput(schema, input);
-    return checked.valid ? { input: checked.value } : {};
-  } catch {
-    return {};
-  }
 }

@@ -1,5 +1,6 @@
 import type { ResolvedContract } from "../model/contract.ts";
 import type { Job } from "../model/job.ts";
+import { type OwnCode, ownCodes } from "../model/own-code.ts";
 import { jobDefaults, resolveContract } from "../model/resolve-contract.ts";
 
 /**
@@ -9,18 +10,23 @@ import { jobDefaults, resolveContract } from "../model/resolve-contract.ts";
  * `DLO_MAXIMUM_ATTEMPTS` do nothing here. Import the contracts from modules without the handlers' code.
  *
  * @param options `deciding`: those of the jobs whose handlers have `onFailure` or `record`; without it they are not asked about
- *   the time-out of a last attempt
+ *   the time-out of a last attempt. `onDead`, `onExpire`: those whose handlers have that code; without it it is not run
  */
 export function contractsOf(
   jobs: readonly Job[],
-  { deciding = [] }: { readonly deciding?: readonly Job[] } = {},
+  {
+    deciding = [],
+    ...coded
+  }: { readonly deciding?: readonly Job[] } & { readonly [Name in OwnCode]?: readonly Job[] } = {},
 ): Readonly<Record<string, ResolvedContract>> {
   const defaults = jobDefaults({});
-  const names = deciding.map(({ name }) => name);
   return Object.fromEntries(
     jobs.map(({ name, contract }) => {
+      const isAmong = (some: readonly Job[] = []) => some.some((job) => job.name === name);
+      const ownCode = ownCodes.filter((code) => isAmong(coded[code]));
       const resolved = resolveContract(contract, defaults);
-      return [name, names.includes(name) ? { ...resolved, decides: true } : resolved];
+      const decides = isAmong(deciding) && { decides: true as const };
+      return [name, { ...resolved, ...decides, ...(ownCode.length > 0 && { ownCode }) }];
     }),
   );
 }

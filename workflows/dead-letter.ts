@@ -33,7 +33,8 @@ import type {
   ProjectionResult,
 } from "../model/letter-activities.ts";
 import { letterDetails } from "../model/letter-details.ts";
-import { expiryFrom, type LetterState, rememberRequest } from "../model/letter-state.ts";
+import { expiryFrom, type LetterState, rememberRequest, type RunningCode } from "../model/letter-state.ts";
+import type { OwnCode, OwnCodeResult } from "../model/own-code.ts";
 import { runMemoKey } from "../model/run-memo.ts";
 import { readRunOptions, type RunChange } from "../model/run-options.ts";
 import { type SearchAttribute, searchAttributes } from "../model/search-attributes.ts";
@@ -42,8 +43,19 @@ import { type ClosedStatus, isOpen } from "../model/status.ts";
 import { unpackSeed } from "../model/run-seed.ts";
 import { readCommand } from "../model/read-command.ts";
 import { createAlarm } from "./alarm.ts";
-import { automaticRetryMs, handsOn, nextRingMs, refusal, usageFailure } from "./letter-rules.ts";
-import { jobWorker, office, refusalOf } from "./office-calls.ts";
+import { policyState, underPolicy, withoutPolicy } from "./letter-policy.ts";
+import {
+  automaticRetryMs,
+  codeFailure,
+  codeRuns,
+  handsOn,
+  hasCode,
+  isOnDeadDue,
+  nextRingMs,
+  refusal,
+  usageFailure,
+} from "./letter-rules.ts";
+import { jobWorker, office, ownCodeOn, refusalOf } from "./office-calls.ts";
 import { readForeignDeath } from "./read-death.ts";
 
 /*
@@ -65,11 +77,15 @@ type Item =
   | { readonly kind: "refused"; readonly name: CommandName; readonly given: unknown; readonly why: string }
   | { readonly kind: "died"; readonly died: Died }
   | { readonly kind: "retryEnded"; readonly outcome: Outcome }
-  | { readonly kind: "followed"; readonly following: Following; readonly run: FollowedRun };
+  | { readonly kind: "followed"; readonly following: Following; readonly run: FollowedRun }
+  | { readonly kind: "codeEnded"; readonly code: RunningCode; readonly end: CodeEnd };
 
 type Following = NonNullable<LetterState["following"]>;
 
 type Settle = { readonly resolve: () => void; readonly reject: (why: ApplicationFailure) => void };
+
+/** `ran` is absent where it failed, and false where the job has no such code. */
+type CodeEnd = Partial<OwnCodeResult> & { readonly failure?: unknown };
 
 type Outcome = { readonly runId: string; readonly failure?: unknown; readonly skipped?: string };
 
@@ -86,6 +102,8 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
   const alarm = createAlarm();
   /** The next letter of the same job id, where one was begun while this one was closing. */
   let successor: LetterState | undefined;
+  /** Ends the job's own code that runs. */
+  let codeScope: CancellationScope | undefined;
 
   setHandler(stateQuery, () => answer(state));
   setHandler(diedSignal, (died) => {
@@ -121,6 +139,10 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
   if (state.following !== undefined) follow(state.following);
   while (isOpen(state.status)) {
     setCurrentDetails(letterDetails(state, workflowInfo().namespace));
+    if (isOnDeadDue(state)) {
+      state = { ...state, codeDeaths: state.deaths };
+      beginCode("onDead");
+    }
     if (shouldConsider()) await considerRetry();
     alarm.set(nextRingMs(state));
     await condition(() => inbox.length > 0 || alarm.rang() || isTimeForANewRun());
@@ -137,7 +159,8 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
   /** Brings the closed row back; where it cannot be, this run has no letter to keep. */
   async function reopen(by: LetterSignature): Promise<void> {
     const { reopening: _, ...closed } = state;
-    state = { ...closed, requestIds: rememberRequest(closed, by.requestId) };
+    // Its last death was told to the job's own code when it came.
+    state = { ...closed, codeDeaths: closed.deaths, requestIds: rememberRequest(closed, by.requestId) };
     const change = {
       status: "parked" as const,
       retryAtMs: null,
@@ -173,7 +196,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
 
   /** Only at rest: a command or a handler that is under way would be lost, and so would a child. */
   function isTimeForANewRun(): boolean {
-    const rests = state.status === "parked" && inbox.length === 0 && allHandlersFinished();
+    const rests = state.status === "parked" && inbox.length === 0 && !codeRuns(state) && allHandlersFinished();
     return rests && workflowInfo().continueAsNewSuggested;
   }
 
@@ -225,7 +248,10 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
         return await endRetry(item.outcome);
       case "followed":
         // Of two that wait only the last one speaks for the letter.
-        if (item.following === state.following) await endFollowing(item.run);
+        if (item.following === state.following) return await endFollowing(item.run);
+        return;
+      case "codeEnded":
+        if (item.code === state.code) await endCode(item.code, item.end);
     }
   }
 
@@ -255,6 +281,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
           await handOn(state.handOnTo, { ...signatureOf(command) }, { requestIds }, itemOf(command, "done"));
           return undefined;
         }
+        if (hasCode(state, "onExpire")) return await askCode("onExpire", command, requestIds);
         return await close("expired", signed("expired", command), requestIds, itemOf(command, "done"));
       case "discard":
         return await close("discarded", signed("discarded", command), requestIds, itemOf(command, "done"));
@@ -269,9 +296,16 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
         const expiresAtMs = state.retryAtMs === null ? expiryFrom(Date.now(), retentionMs) : null;
         const data = { retention: command.retention };
         const more = { retentionMs, ...itemOf(command, "done") };
-        await project({ requestIds, retentionMs, expiresAtMs }, [signed("extended", command, data)], more);
+        const events = [signed("extended", command, data), ...dropCode("onExpire")];
+        await project({ requestIds, retentionMs, expiresAtMs }, events, more);
         return undefined;
       }
+      case "runCode": {
+        const code = command.code ?? state.code?.name;
+        return code === undefined ? undefined : await askCode(code, command, requestIds);
+      }
+      case "applyPolicy":
+        return await applyPolicy(command, requestIds);
       case "move": {
         const data = { queue: command.queue, was: state.queue };
         const change = { requestIds, queue: command.queue };
@@ -298,7 +332,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
       requestIds: rememberRequest(state, requestId),
     };
     const event = signed("retry_asked", command, { after, ...(command.unchecked && { unchecked: true }) });
-    return await keep(project(change, [event], amendmentOf(command)));
+    return await keep(project(change, [event, ...dropCode("onExpire")], amendmentOf(command)));
   }
 
   /** Takes back a retry that is set for later. */
@@ -391,10 +425,15 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
       },
       (failure: unknown) => inbox.push({ kind: "retryEnded", outcome: { runId, failure } }),
     );
+    const { code } = state;
+    const dropped = dropCode();
     await project(
       { status: "retrying", retries: state.retries + 1, retryRunId: runId, expiresAtMs: null },
-      [{ type: "retrying", atMs: Date.now(), runId, ...signatureOf(command) }],
-      { retriedAtMs: Date.now(), ...itemOf(command, "running", { runId }) },
+      [{ type: "retrying", atMs: Date.now(), runId, ...signatureOf(command) }, ...dropped],
+      {
+        ...{ retriedAtMs: Date.now(), ...itemOf(command, "running", { runId }) },
+        ...(code?.failed !== undefined && { failedCode: null }),
+      },
     );
     return undefined;
   }
@@ -455,6 +494,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     if (recorded.deaths < state.deaths) return;
     showDeath(recorded.death);
     state = { ...state, deaths: recorded.deaths, lastDeath: recorded.death };
+    if ("ownCode" in death && death.ownCode !== undefined) state = { ...state, ownCode: death.ownCode };
   }
 
   async function hearDeath({ letterId, deaths, death, letter }: Died): Promise<void> {
@@ -469,7 +509,8 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     show(searchAttributes.job, letter.job, state.job);
     // The newest run's input is the one that is run again, and so is its door.
     state = { ...state, deaths, lastDeath: death, job: letter.job, taskQueue: letter.taskQueue };
-    if (state.status === "parked" && state.retryAtMs === null) await park([]);
+    if (letter.ownCode !== undefined) state = { ...state, ownCode: letter.ownCode };
+    if (state.status === "parked" && state.retryAtMs === null) await park(dropCode());
   }
 
   /** Waits for the newest run of the id, which the letter did not start. */
@@ -541,22 +582,117 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
   ): Promise<void> {
     const policy = await office.policyOf(queue);
     const { queue: was } = state;
-    const { handOnTo: _, warnBeforeMs: __, autoRetry: ___, ...own } = state;
-    state = own;
+    state = withoutPolicy(state);
     const event: LetterEvent = {
       ...{ type: "moved", atMs: Date.now(), ...signature },
       data: { queue, was },
     };
-    const { retentionMs, onExpire, maximumRetries } = policy;
-    const change = {
-      ...more,
-      ...{ queue, retentionMs, onExpire, maximumRetries, expiresAtMs: expiryFrom(Date.now(), retentionMs) },
-      ...(policy.handOnTo !== null && { handOnTo: policy.handOnTo }),
-      ...(policy.warnBeforeMs !== null && { warnBeforeMs: policy.warnBeforeMs }),
-      ...(policy.autoRetry !== null && { autoRetry: policy.autoRetry }),
-    };
+    const expiresAtMs = expiryFrom(Date.now(), policy.retentionMs);
+    const change = { ...more, ...policyState(policy), queue, expiresAtMs };
     await project(change, [event], { queue, policy, ...item });
     show(searchAttributes.queue, queue, was);
+  }
+
+  /** Brings a letter under the policy that its queue has now; its job's own word still goes before that. */
+  async function applyPolicy(
+    command: Command,
+    requestIds: LetterState["requestIds"],
+  ): Promise<ApplicationFailure | undefined> {
+    const policy = await office.policyNow(state.letterId);
+    if (policy === undefined) {
+      const why = "it has the policy already that its queue has now";
+      await project({ requestIds }, [], itemOf(command, "skipped", { code: "unchanged", why }));
+      return undefined;
+    }
+    const before = state;
+    state = withoutPolicy(state);
+    await project(
+      { ...underPolicy(before, policy, Date.now()), requestIds },
+      [signed("policy_applied", command, { queue: state.queue })],
+      { policy, ...itemOf(command, "done") },
+    );
+    return undefined;
+  }
+
+  /** Runs the job's own code beside whatever else the letter does. */
+  function beginCode(name: OwnCode, asked?: RunningCode["asked"]): void {
+    codeScope?.cancel();
+    const code: RunningCode = { name, ...(asked && { asked }) };
+    state = { ...state, code };
+    codeScope = new CancellationScope();
+    codeScope
+      .run(() => runCode(name))
+      .then(
+        (end) => end !== undefined && inbox.push({ kind: "codeEnded", code, end }),
+        (failure: unknown) => {
+          if (!isCancellation(failure)) inbox.push({ kind: "codeEnded", code, end: { failure } });
+        },
+      );
+  }
+
+  async function runCode(name: OwnCode): Promise<CodeEnd | undefined> {
+    const packed = await office.readDead(state.letterId);
+    const { payloads, memo, dead } = packed === undefined ? { payloads: [], memo: {} } : unpackSeed(packed);
+    if (dead === undefined) return undefined;
+    const [first] = payloads;
+    const input = first && RawValue.fromPayload({ metadata: asBytes(first.metadata), data: first.data });
+    return await ownCodeOn(state.taskQueue)[name](input, {
+      ...{ version: 1, dead, headers: memo.headers ?? {} },
+      ...(input === undefined && { omitted: true }),
+    });
+  }
+
+  /** Runs it because somebody asked, or because the retention ended. */
+  async function askCode(
+    name: OwnCode,
+    signature: LetterSignature,
+    requestIds = state.requestIds,
+  ): Promise<ApplicationFailure | undefined> {
+    const { pendingRetry: _, ...rest } = state;
+    const event: LetterEvent = {
+      type: "code_asked",
+      atMs: Date.now(),
+      ...signatureOf(signature),
+      data: { code: name },
+    };
+    // It closes the letter, so nothing else may be on its way.
+    if (name === "onExpire") state = rest;
+    const clock = name === "onExpire" ? { expiresAtMs: null, retryAtMs: null } : {};
+    await project({ requestIds, ...clock }, [event], { failedCode: null, ...itemOf(signature, "done") });
+    const { by, reason } = signature;
+    beginCode(name, { ...(by !== undefined && { by }), ...(reason !== undefined && { reason }) });
+    return undefined;
+  }
+
+  async function endCode({ name, asked }: RunningCode, { ran, result, failure }: CodeEnd): Promise<void> {
+    const { code: _, ...rest } = state;
+    state = rest;
+    const why =
+      failure !== undefined
+        ? codeFailure(failure)
+        : ran === false && asked !== undefined && name === "onDead"
+          ? `job ${state.job} has no ${name} in its worker`
+          : undefined;
+    const data = { code: name, deaths: state.deaths, ...(why !== undefined && { why }), ...(result && { result }) };
+    const event: LetterEvent = { type: why === undefined ? "code_ran" : "code_failed", atMs: Date.now(), data };
+    if (why !== undefined) {
+      state = { ...state, code: { name, failed: why } };
+      return void (await project({}, [event], { failedCode: name }));
+    }
+    if (ran === true) await project({}, [event]);
+    if (name !== "onExpire") return;
+    await close("expired", { type: "expired", atMs: Date.now(), ...asked }, state.requestIds);
+  }
+
+  /** Whoever takes the letter up goes before its job's own code: what waits for its next try is not tried again. */
+  function dropCode(only?: OwnCode): LetterEvent[] {
+    const { code, ...rest } = state;
+    if (code === undefined || (only !== undefined && code.name !== only)) return [];
+    const runs = codeRuns(state);
+    state = rest;
+    if (!runs) return [];
+    codeScope?.cancel();
+    return [{ type: "code_dropped", atMs: Date.now(), by: officeActor, data: { code: code.name } }];
   }
 
   async function ring(): Promise<void> {
@@ -574,6 +710,8 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
   }
 
   async function expire(): Promise<void> {
+    if (hasCode(state, "onExpire"))
+      return void (await askCode("onExpire", { by: officeActor, reason: "its retention ended" }));
     const event: LetterEvent = { type: "expired", atMs: Date.now(), by: officeActor, reason: "its retention ended" };
     const why = await close("expired", event, state.requestIds);
     // A death is on its way, which begins a new retention.
@@ -610,7 +748,8 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     const waited = state.kept.map((command) => itemAfterClose(command, status)).find(isItem);
     const change = { status, requestIds, kept: [], expiresAtMs: null, retryAtMs: null };
     const closing = { deaths: state.deaths, reason: event.reason ?? null, atMs };
-    const result = await project(change, [event, ...kept], { close: closing, ...waited, ...item });
+    const dropped = dropCode();
+    const result = await project(change, [event, ...dropped, ...kept], { close: closing, ...waited, ...item });
     if (result === "dying")
       return ApplicationFailure.nonRetryable(
         "The job has just died once more and that death is being recorded. Look at it first, then ask again",

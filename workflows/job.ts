@@ -64,13 +64,17 @@ async function attemptAll(contract: ResolvedContract, input: unknown, memo: RunM
         const asks = contract.decides === true && endedBySilence(error);
         const verdict = asks ? await decideTimeout(contract.name, input, memo, death) : {};
         if (verdict.skipped !== undefined) return skip(verdict.skipped);
-        await die(contract, withVerdict(death, verdict), error);
+        await die(contract, { ...withVerdict(death, verdict), ...ownCodeOf(contract) }, error);
       }
       // An interruption is no failure: as many attempts as were handed back are given again.
       round.carried = shortenLedger(death.ledger, carriedBytes);
       round.attempts = interrupted;
     }
   }
+}
+
+function ownCodeOf({ ownCode }: ResolvedContract): Pick<Death, "ownCode"> {
+  return ownCode === undefined ? {} : { ownCode };
 }
 
 /** What bounds a run: the contract, but for what a retry was asked to do otherwise. */

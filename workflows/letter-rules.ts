@@ -1,6 +1,7 @@
-import { ApplicationFailure } from "@temporalio/workflow";
+import { ActivityFailure, ApplicationFailure } from "@temporalio/workflow";
 import type { Command } from "../model/command.ts";
 import type { LetterState } from "../model/letter-state.ts";
+import type { OwnCode } from "../model/own-code.ts";
 import { isOpen } from "../model/status.ts";
 
 /** Why a letter in this state does not take a command, or undefined where it does. */
@@ -19,6 +20,21 @@ export function refusal(state: LetterState, command: Command): ApplicationFailur
   if (state.status === "retrying" && state.kept.length >= longestQueue)
     return ApplicationFailure.nonRetryable(
       `${longestQueue} commands wait already for the outcome of the retry of dead letter ${state.letterId}. Wait for it, or cancel run ${state.retryRunId}`,
+      "LETTER_BUSY",
+    );
+  return command.name === "runCode" ? codeRefusal(state, command.code) : undefined;
+}
+
+function codeRefusal({ letterId, code }: LetterState, asked: OwnCode | undefined): ApplicationFailure | undefined {
+  const name = asked ?? code?.name;
+  if (name === undefined)
+    return ApplicationFailure.nonRetryable(
+      `No own code of dead letter ${letterId} has failed, so there is none to run again. Say which is to run: code: "onDead" or "onExpire"`,
+      "USAGE",
+    );
+  if (code?.name === name && code.failed === undefined)
+    return ApplicationFailure.nonRetryable(
+      `${name} of dead letter ${letterId} is running. Wait for it: what fails is tried again by itself, up to 10 times`,
       "LETTER_BUSY",
     );
   return undefined;
@@ -54,5 +70,26 @@ export function usageFailure(error: unknown): ApplicationFailure {
 }
 
 function waitsForOutcome(command: Command): boolean {
-  return ["amend", "extend", "move", "note"].includes(command.name);
+  return ["amend", "extend", "move", "applyPolicy", "note"].includes(command.name);
+}
+
+export function hasCode({ ownCode }: LetterState, name: OwnCode): boolean {
+  return ownCode?.includes(name) === true;
+}
+
+/** Whether the job's own code runs now. */
+export function codeRuns({ code }: LetterState): boolean {
+  return code !== undefined && code.failed === undefined;
+}
+
+/** Whether `onDead` was not begun yet for the last death. */
+export function isOnDeadDue(state: LetterState): boolean {
+  return state.status === "parked" && hasCode(state, "onDead") && (state.codeDeaths ?? 0) < state.deaths;
+}
+
+/** Why the job's own code failed, in a line. */
+export function codeFailure(failure: unknown): string {
+  const cause = failure instanceof ActivityFailure ? failure.cause : failure;
+  if (cause instanceof ApplicationFailure) return `${cause.type ?? "Error"}: ${cause.message}`.slice(0, 1000);
+  return cause instanceof Error ? `${cause.name}: ${cause.message}`.slice(0, 1000) : String(cause);
 }

@@ -1,7 +1,8 @@
 import { ApplicationFailure, ActivityFailure, proxyActivities, proxyLocalActivities } from "@temporalio/workflow";
 import type { JobActivities, LetterActivities } from "../model/letter-activities.ts";
+import type { OwnCodeActivities } from "../model/own-code.ts";
 
-type Quick = Pick<LetterActivities, "beginRetry" | "project" | "recordDeath" | "policyOf">;
+type Quick = Pick<LetterActivities, "beginRetry" | "project" | "recordDeath" | "policyOf" | "policyNow" | "readDead">;
 
 // Local: it runs inside a workflow task that is there anyway, and costs one event.
 const local = proxyLocalActivities<Quick>({
@@ -29,6 +30,8 @@ export const office: Quick & Pick<LetterActivities, "followRun"> = {
   project: (projection) => local.project(projection).catch(orElse(() => regular.project(projection))),
   recordDeath: (record) => local.recordDeath(record).catch(orElse(() => regular.recordDeath(record))),
   policyOf: (queue) => local.policyOf(queue).catch(orElse(() => regular.policyOf(queue))),
+  policyNow: (letterId) => local.policyNow(letterId).catch(orElse(() => regular.policyNow(letterId))),
+  readDead: (letterId) => local.readDead(letterId).catch(orElse(() => regular.readDead(letterId))),
   followRun: (ask) => following.followRun(ask),
 };
 
@@ -39,6 +42,17 @@ export function jobWorker(taskQueue: string): JobActivities {
     scheduleToCloseTimeout: "10 seconds",
     startToCloseTimeout: "10 seconds",
     retry: { initialInterval: "200 milliseconds", maximumAttempts: 3 },
+  });
+}
+
+/** A job's own code, run by its own worker; however long there is none. */
+export function ownCodeOn(taskQueue: string): OwnCodeActivities {
+  return proxyActivities<OwnCodeActivities>({
+    taskQueue,
+    startToCloseTimeout: "5 minutes",
+    heartbeatTimeout: "30 seconds",
+    // Some 13 minutes in all, and then a person is to see it.
+    retry: { initialInterval: "1 second", backoffCoefficient: 2, maximumInterval: "5 minutes", maximumAttempts: 10 },
   });
 }
 

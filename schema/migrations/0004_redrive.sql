@@ -97,6 +97,9 @@ ALTER TABLE "dlo"."events" DROP CONSTRAINT "events_concern_something";--> statem
 ALTER TABLE "dlo"."dead_letters" ADD COLUMN "hand_on_to" text;--> statement-breakpoint
 ALTER TABLE "dlo"."dead_letters" ADD COLUMN "warn_before_ms" bigint;--> statement-breakpoint
 ALTER TABLE "dlo"."dead_letters" ADD COLUMN "auto_retry" jsonb;--> statement-breakpoint
+ALTER TABLE "dlo"."dead_letters" ADD COLUMN "own_policy" jsonb DEFAULT '{}'::jsonb NOT NULL;--> statement-breakpoint
+ALTER TABLE "dlo"."dead_letters" ADD COLUMN "own_code" text[] DEFAULT '{}' NOT NULL;--> statement-breakpoint
+ALTER TABLE "dlo"."dead_letters" ADD COLUMN "failed_code" text;--> statement-breakpoint
 ALTER TABLE "dlo"."events" ADD COLUMN "redrive_id" uuid;--> statement-breakpoint
 ALTER TABLE "dlo"."redrive_items" ADD CONSTRAINT "redrive_items_redrive_id_redrives_id_fk" FOREIGN KEY ("redrive_id") REFERENCES "dlo"."redrives"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "prunes_newest" ON "dlo"."prunes" USING btree (began_at desc,id desc);--> statement-breakpoint
@@ -107,6 +110,7 @@ CREATE INDEX "redrive_items_by_key" ON "dlo"."redrive_items" USING btree ("redri
 CREATE INDEX "redrives_newest" ON "dlo"."redrives" USING btree (asked_at desc,id desc);--> statement-breakpoint
 CREATE INDEX "requests_asked" ON "dlo"."requests" USING btree ("id") WHERE state in ('asked', 'working');--> statement-breakpoint
 ALTER TABLE "dlo"."events" ADD CONSTRAINT "events_redrive_id_redrives_id_fk" FOREIGN KEY ("redrive_id") REFERENCES "dlo"."redrives"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "dead_letters_failed_code" ON "dlo"."dead_letters" USING btree ("failed_code",failed_at desc) WHERE "dlo"."dead_letters"."failed_code" is not null;--> statement-breakpoint
 CREATE INDEX "events_of_redrive" ON "dlo"."events" USING btree ("redrive_id","id") WHERE "dlo"."events"."redrive_id" is not null;--> statement-breakpoint
 ALTER TABLE "dlo"."dead_letters" ADD CONSTRAINT "dead_letters_hand_on" CHECK (("dlo"."dead_letters"."on_expire" = 'hand_on') = ("dlo"."dead_letters"."hand_on_to" is not null));--> statement-breakpoint
 ALTER TABLE "dlo"."dead_letters" ADD CONSTRAINT "dead_letters_on_expire_known" CHECK ("dlo"."dead_letters"."on_expire" in ('expire', 'retry', 'hand_on'));--> statement-breakpoint
@@ -138,7 +142,7 @@ comment on column dlo.events.redrive_id is 'Redrive that it concerns, in dlo.red
 comment on table dlo.redrives is 'A row for each redrive: many letters, asked the same thing at a rate. Counts are of outcomes that were added up; those of the last second stand in dlo.redrive_items alone.';
 comment on column dlo.redrives.id is 'A version 7 UUID, unless whoever asked for it gave another.';
 comment on column dlo.redrives.namespace is 'Temporal namespace.';
-comment on column dlo.redrives.command is 'What each letter is asked: retry, expire, discard, amend, extend, move, reopen, note.';
+comment on column dlo.redrives.command is 'What each letter is asked: retry, expire, discard, amend, extend, move, runCode, applyPolicy, reopen, note.';
 comment on column dlo.redrives.spec is 'All that was asked for, with defaults filled in: members (filter, ids, or an earlier redrive), order, first, force, amend, canary, ramp.';
 comment on column dlo.redrives.status is 'preparing, running, paused, stopped (by a rule), completed, cancelled.';
 comment on column dlo.redrives.by is 'Who asked for it.';
@@ -188,7 +192,7 @@ comment on column dlo.redrive_items.ended_at is 'When its outcome came.';
 comment on table dlo.requests is 'SQL as a door: an inserted row asks for a command to one letter (letter_id) or to all that fit a filter, in the caller''s own transaction; the office carries it out once and answers in the row.';
 comment on column dlo.requests.id is 'In the order of asking.';
 comment on column dlo.requests.namespace is 'Temporal namespace; an office answers for its own alone.';
-comment on column dlo.requests.command is 'retry, expire, discard, amend, extend, move, reopen, note.';
+comment on column dlo.requests.command is 'retry, expire, discard, amend, extend, move, runCode, applyPolicy, reopen, note.';
 comment on column dlo.requests.letter_id is 'The letter. Either this or filter.';
 comment on column dlo.requests.filter is 'A filter in one line, as dlo list takes it: a redrive of the letters that fit.';
 comment on column dlo.requests.options is 'What the command takes besides: input, text, retention; for a filter a redrive''s options, such as rate.';
@@ -215,3 +219,6 @@ comment on column dlo.prunes.newest_closed_at is 'When the last of them had been
 comment on column dlo.dead_letters.hand_on_to is 'Queue that it is filed under at the end of its retention, where on_expire is hand_on.';
 comment on column dlo.dead_letters.warn_before_ms is 'So long before it expires there is an event. Null: none.';
 comment on column dlo.dead_letters.auto_retry is 'When it is retried by itself: categories, afterMs, backoffCoefficient, maximumRetries, withinMs. Null: never.';
+comment on column dlo.dead_letters.own_policy is 'What goes before its queue''s policy: retentionMs, keepForMs, onExpire, maximumRetries, as the job''s contract said them, or the last extend.';
+comment on column dlo.dead_letters.own_code is 'Code of the job that the letter runs: onDead, onExpire.';
+comment on column dlo.dead_letters.failed_code is 'The one of these that failed last, and was not run again since. Null: none.';

@@ -86,6 +86,11 @@ test("an event's data is what the code writes, as the page lists it", async () =
     "superseded",
     "moved",
     "reopened",
+    "code_asked",
+    "code_ran",
+    "code_failed",
+    "code_dropped",
+    "policy_applied",
     "imported",
   ]);
 });
@@ -230,7 +235,7 @@ test.each(documents)("%s: every dlo command and its flags exist", async (documen
   ];
   for (const line of lines)
     for (const part of line.replace(/#.*$/, "").split("|")) {
-      const [, name, rest = ""] = /(?:^|\s)dlo ([a-z]+)\b(.*)$/.exec(part.trim()) ?? [];
+      const [, name, rest = ""] = /(?:^|\s)dlo ([a-z]+(?:-[a-z]+)*)\b(.*)$/.exec(part.trim()) ?? [];
       if (name === undefined) continue;
       const named = byName.get(name);
       expect(named, `${document}: dlo ${name}`).toBeDefined();

@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { ownCodes } from "../../model/own-code.ts";
 import { categories } from "../../model/category.ts";
 import type { Conditions, Filter, PathCondition } from "../../model/filter.ts";
 import { reasons } from "../../model/reason.ts";
@@ -147,6 +148,7 @@ const each: Readonly<Record<keyof Conditions, fc.Arbitrary<unknown>>> = {
   category: oneOrMore(pick(categories)),
   reason: oneOrMore(pick(reasons)),
   needsPerson: fc.boolean(),
+  failedCode: oneOrMore(pick(ownCodes)),
   error: texts(words.error, ["*Error", "Timeout*", "*_*", "E*"]),
   anyError: texts(words.error, ["*Error", "Timeout*", "*_*", "E*"]),
   cause: oneOrMore(

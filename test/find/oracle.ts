@@ -45,6 +45,7 @@ function fitsOne(letter: Judged, key: keyof Conditions, value: unknown, now: Dat
     case "key":
     case "workflowId":
     case "batch":
+    case "failedCode":
       return any((one) => letter[key] === one);
     case "build":
       return any((one) => letter.buildId === one);

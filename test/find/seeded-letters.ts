@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { v5 as uuidv5, v7 as uuidv7 } from "uuid";
+import { ownCodes } from "../../model/own-code.ts";
 import { categories } from "../../model/category.ts";
 import { reasons } from "../../model/reason.ts";
 import { isOpen, statuses } from "../../model/status.ts";
@@ -111,6 +112,7 @@ function letterArbitrary(i: number): fc.Arbitrary<Seeded> {
       left: hoursFrom(askedAt.getTime(), 80),
       expires: fc.boolean(),
       tags: fc.uniqueArray(pick(words.tag), { maxLength: 3 }),
+      failedCode: pick([null, null, null, ...ownCodes]),
       attemptErrors: fc.array(pick(words.error), { maxLength: 3 }),
     })
     .map(({ age, left, expires, ...letter }) => {
@@ -137,6 +139,7 @@ function letterArbitrary(i: number): fc.Arbitrary<Seeded> {
         },
         ...{ traceId: null, revision: 0, retentionMs: null, keepForMs: null, onExpire: "expire" as const },
         ...{ maximumRetries: 3, handOnTo: null, warnBeforeMs: null, autoRetry: null, cleaned: false },
+        ...{ ownPolicy: {}, ownCode: [] },
         firstFailedAt: new Date(letter.failedAt.getTime() - age * 60_000),
         expiresAt: letter.status === "parked" && expires ? left : null,
         closedAt: open ? null : new Date(letter.failedAt.getTime() + 3_600_000),

@@ -14,7 +14,7 @@ export async function deadOnes(office: PostOffice, batch: string, n: number): Pr
 }
 
 /** Follows a redrive until it has ended or stopped. */
-export async function ended(office: PostOffice, id: string): Promise<Redrive> {
+export async function ended(office: Pick<PostOffice, "dlo">, id: string): Promise<Redrive> {
   for await (const redrive of office.dlo.redrives.follow(id, { everyMs: 50 }))
     if (isOver(redrive)) return balanced(redrive);
   return balanced(await office.dlo.redrives.get(id));

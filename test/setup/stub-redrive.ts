@@ -2,6 +2,7 @@ import { NativeConnection, Worker } from "@temporalio/worker";
 import { redriveActivities } from "../../activities/redrive-activities.ts";
 import { defaultOffice } from "../../model/ids.ts";
 import { openDatabase } from "../../schema/database.ts";
+import { keepingDefaults } from "../../model/resolve-contract.ts";
 import { bundleEntry, officeEntry } from "../../worker/workflow-bundle.ts";
 import type { World } from "./world.ts";
 
@@ -41,7 +42,7 @@ export async function openStubOffice(
         codecs: [],
         namespace: world.namespace,
         redact: [],
-        ...{ amendments: {}, probes: {} },
+        ...{ amendments: {}, probes: {}, queues: {}, defaults: keepingDefaults({}) },
         home: { taskQueue: defaultOffice, searchAttributes: [] },
       },
       ask: async ({ id: redriveId }, { n }) => {

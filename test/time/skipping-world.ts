@@ -1,7 +1,7 @@
 import { TestWorkflowEnvironment } from "@temporalio/testing";
 import { connect, type Dlo } from "../../client/index.ts";
 import { letterWorkflowId } from "../../model/ids.ts";
-import { defineJob, type HandledJob, type JobContext } from "../../model/index.ts";
+import { defineJob, type HandledJob, type HandlerOptions, type JobContext } from "../../model/index.ts";
 import type { LetterState } from "../../model/letter-state.ts";
 import type { LetterRow } from "../../schema/rows.ts";
 import { resolveTimeSkippingServer } from "../../stack/temporal-binary.ts";
@@ -36,6 +36,7 @@ export type SkippingWorld = AsyncDisposable & {
 export async function openSkippingWorld(
   contracts: Readonly<Record<string, Contract>>,
   office: RunOfficeOptions = {},
+  code: HandlerOptions = {},
 ): Promise<SkippingWorld> {
   const { path } = await resolveTimeSkippingServer({ progress: () => undefined });
   const env = await TestWorkflowEnvironment.createTimeSkipping({
@@ -46,8 +47,9 @@ export async function openSkippingWorld(
   const behaviours = new Map<string, (ctx: JobContext) => unknown>();
   const where = { address: env.address, namespace: "default" };
   const jobs = Object.entries(contracts).map(([name, contract]): HandledJob =>
-    defineJob({ name, input: z.object({}), ...contract }).handle(async (_, ctx) =>
-      (behaviours.get(ctx.workflowId) ?? giveUp)(ctx),
+    defineJob({ name, input: z.object({}), ...contract }).handle(
+      async (_, ctx) => (behaviours.get(ctx.workflowId) ?? giveUp)(ctx),
+      code,
     ),
   );
   // The environment's own client would let time run while it waits for a result.
