@@ -48,5 +48,11 @@ function neutral<T>(value: T): T {
 }
 
 function withoutPlace(text: string): string {
-  return text.replaceAll(process.cwd(), "/app").replaceAll(tmpdir(), "/temp").replaceAll(`@${hostname()}`, "@host");
+  const places = { [process.cwd()]: "/app", [tmpdir()]: "/temp", [`@${hostname()}`]: "@host" };
+  return Object.entries(places).reduce((left, [place, name]) => left.replaceAll(place, sameLength(name, place)), text);
+}
+
+/** Packed bytes say how long their parts are. */
+function sameLength(name: string, { length }: string): string {
+  return name.padEnd(length, "/").slice(0, length);
 }

@@ -2,7 +2,8 @@ import { ApplicationFailure } from "@temporalio/common";
 import type { EventType } from "../../model/event.ts";
 import { deliveryWorkflowId } from "../../model/event-delivery.ts";
 import type { Hooks } from "../../model/hooks.ts";
-import { defaultOffice, letterWorkflowId, redriveWorkflowId } from "../../model/ids.ts";
+import { defaultOffice, letterWorkflowId, pruneWorkflowId, redriveWorkflowId } from "../../model/ids.ts";
+import type { HandlerOptions } from "../../model/index.ts";
 import { deliver, gate, type PostOffice } from "../setup/post-office.ts";
 import { until } from "../setup/world.ts";
 
@@ -273,7 +274,90 @@ export const scenarios: readonly Scenario[] = [
       return { workflowId };
     },
   },
+  {
+    name: "letter-with-own-code",
+    async play(office) {
+      const id = "letter-with-own-code";
+      let fails = true;
+      const code: HandlerOptions = {
+        onDead: () => ({ released: true }),
+        onExpire() {
+          if (fails) throw ApplicationFailure.nonRetryable("no address", "NoAddress");
+        },
+      };
+      const letter = await deadOf(office, { id, queue: "own-code", code });
+      await until(async () => (await office.events(letter)).includes("code_ran"));
+      await office.dlo.letters.expire(id);
+      await until(async () => (await office.events(letter)).includes("code_failed"));
+      fails = false;
+      await office.dlo.letters.runCode(id, { by: "ann" });
+      return await closed(office, id);
+    },
+  },
+  {
+    name: "letter-drops-own-code",
+    async play(office) {
+      const id = "letter-drops-own-code";
+      const code: HandlerOptions = {
+        onDead() {
+          throw new Error("not yet");
+        },
+      };
+      const letter = await deadOf(office, { id, queue: "dropped-code", code });
+      await until(async () => {
+        const { raw } = await office.dlo.temporal.workflow.getHandle(letterWorkflowId(id)).describe();
+        return (raw.pendingActivities?.[0]?.attempt ?? 0) > 1;
+      });
+      await office.dlo.letters.discard(letter);
+      return await closed(office, id);
+    },
+  },
+  {
+    name: "letter-under-changed-policy",
+    async play(office) {
+      const id = "letter-under-changed-policy";
+      const letter = await office.dead(id);
+      // As if its queue had been configured so when it died.
+      await office.sql`update dlo.dead_letters set maximum_retries = 9, own_policy = '{}' where id = ${letter.id}`;
+      await office.dlo.letters.applyPolicy(id, { by: "ann" });
+      await office.dlo.letters.applyPolicy(id, { by: "ann" });
+      await office.dlo.letters.discard(id);
+      return await closed(office, id);
+    },
+  },
+  {
+    name: "prune",
+    async play(office) {
+      await office.dead("pruned");
+      await office.dlo.letters.discard("pruned");
+      await until(async () => {
+        const [row] = await office.sql`select from dlo.events e join dlo.dead_letters l on l.id = e.letter_id
+          where l.workflow_id = 'pruned' and e.position is null`;
+        return row === undefined;
+      });
+      // As if that had been long ago.
+      await office.sql`update dlo.dead_letters set closed_at = now() - interval '1 year', keep_until = now() - interval '1 day'
+        where workflow_id = 'pruned'`;
+      const { id } = await office.dlo.prune({ filter: "workflow-id:pruned" });
+      return { workflowId: pruneWorkflowId(id) };
+    },
+  },
 ];
+
+/** A letter of a job with code of its own, whose worker serves a task queue of its own. Returns its id. */
+async function deadOf(
+  office: PostOffice,
+  { id, queue, code }: { readonly id: string; readonly queue: string; readonly code: HandlerOptions },
+): Promise<string> {
+  const { contract } = deliver;
+  const handled = deliver.handle(() => Promise.reject(ApplicationFailure.nonRetryable("nobody at home")), code);
+  await office.worker({ jobs: [{ ...handled, job: { ...deliver, contract: { ...contract, taskQueue: queue } } }] });
+  const run = await office.dlo.temporal.workflow.start(deliver.name, {
+    ...{ workflowId: id, taskQueue: queue, args: [{ to: "ann" }] },
+  });
+  await run.result().catch(() => undefined);
+  return (await office.dlo.letters.get(id)).id;
+}
 
 async function hooksFollow(office: PostOffice): Promise<boolean> {
   return (await office.sql`select from dlo.cursors where name like 'hooks/%'`).length === 2;
