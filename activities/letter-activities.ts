@@ -6,6 +6,7 @@ import type { FingerprintRule } from "../model/fingerprint-rule.ts";
 import type { LetterActivities } from "../model/letter-activities.ts";
 import { expiryFrom } from "../model/letter-state.ts";
 import { earlierDeathsHeader } from "../model/run-memo.ts";
+import type { Probes } from "../model/probes.ts";
 import { policyChange } from "../model/policy-change.ts";
 import { ownPolicy, queuePolicy, unlessSaid } from "../model/queue-policy.ts";
 import type { KeepingDefaults } from "../model/resolve-contract.ts";
@@ -21,6 +22,7 @@ import { policyOfLetter } from "../schema/policy-of-row.ts";
 import { projectLetter } from "../schema/project-letter.ts";
 import { readDead } from "../schema/read-dead.ts";
 import { recordRetryDeath } from "../schema/record-death.ts";
+import { askProbe, unknownProbe } from "./ask-probe.ts";
 import { followRun } from "./follow-run.ts";
 import { readRun } from "./read-run.ts";
 import { endedDeath, runDeath } from "./run-death.ts";
@@ -37,6 +39,7 @@ export type OfficeNeeds = {
   readonly queues: Readonly<Record<string, QueueOptions>>;
   readonly defaults: KeepingDefaults;
   readonly redact: readonly string[];
+  readonly probes: Probes;
   readonly fingerprint: readonly FingerprintRule[];
   /** Those that the namespace has registered. */
   readonly searchAttributes: readonly SearchAttribute[];
@@ -154,6 +157,13 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
     },
 
     policyOf: async (queue) => queuePolicy(needs.queues[queue], needs.defaults),
+
+    async probeSaysYes(name) {
+      const why = await askProbe(needs.probes, name);
+      if (why !== undefined) throw ApplicationFailure.retryable(why, "ProbeSaysNo");
+    },
+
+    checkProbe: async (name) => unknownProbe(needs.probes, name),
 
     async policyNow(letterId) {
       const found = await translated(() => policyOfLetter(db, letterId));

@@ -86,5 +86,11 @@ async function amendMany(filter: Filter, flags: AmendFlags): Promise<void> {
   ]);
   const amend = patch === undefined ? undefined : await readAmend(patch);
   const how = input === undefined ? {} : { how: sameInput };
-  await redriveByFilter(filter, command, flags, { doing: "Amend", ...how, cannotAsk: cannotAskByFilter }, amend);
+  await redriveByFilter(
+    filter,
+    command,
+    flags,
+    { doing: "Amend", ...how, cannotAsk: cannotAskByFilter },
+    amend === undefined ? {} : { amend },
+  );
 }

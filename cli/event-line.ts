@@ -130,6 +130,7 @@ export function dataText(type: EventType, data: unknown): string {
     case "amended": {
       const notes = [
         ...(known["after"] === undefined ? [] : [`after ${text(known["after"])}`]),
+        ...(known["when"] === undefined ? [] : [`once the probe ${text(known["when"])} says yes`]),
         ...(known["automatic"] === undefined ? [] : ["by its queue's policy"]),
         ...(known["onExpiry"] === undefined ? [] : ["at the end of its retention"]),
         ...(known["unchecked"] === undefined ? [] : ["input unchecked"]),

@@ -49,7 +49,7 @@ Examples:
         const expiry =
           letter.expiresAt !== null
             ? `expires ${bothTimes(letter.expiresAt)}`
-            : letter.status === "retrying" || letter.retryAt !== null
+            : letter.status === "retrying" || (letter.retryAt ?? letter.retryWhen) !== null
               ? `has a retry before it; the new retention counts from its next parking`
               : "is held until somebody acts";
         return { letter, said: `${letter.job} ${letter.workflowId} ${expiry}.` };

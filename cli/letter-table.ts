@@ -95,9 +95,10 @@ function shortWorkflowId({ workflowId, job }: LetterRow): string {
   return workflowId.startsWith(`${job}/`) ? workflowId.slice(job.length + 1) : workflowId;
 }
 
-function expiry({ status, expiresAt, retryAt }: LetterRow): string {
+function expiry({ status, expiresAt, retryAt, retryWhen }: LetterRow): string {
   if (!isOpen(status)) return "-";
   if (retryAt !== null) return `retry ${briefTime(retryAt)}`;
+  if (retryWhen !== null) return `retry when ${cut(oneLine(retryWhen), 20)}`;
   if (status === "retrying") return "-";
   return expiresAt === null ? "never" : briefTime(expiresAt);
 }

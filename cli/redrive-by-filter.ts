@@ -10,14 +10,14 @@ export async function redriveByFilter(
   command: BulkCommand,
   flags: RunRedriveFlags & SignatureFlags,
   words: RedriveWords,
-  amend?: StartRedriveOptions["amend"],
+  more: Pick<StartRedriveOptions, "amend" | "when"> = {},
 ): Promise<void> {
   const options: StartRedriveOptions = {
     command,
     ...signedStart(flags),
     // A retry loads what just came back; to close or to note loads nothing but the office. Who names letters has looked at them.
     ...(command.name === "retry" ? { rate: 10, force: true } : { rate: 100 }),
-    ...(amend === undefined ? {} : { amend }),
+    ...more,
   };
   await runRedrive({ which: { filter }, options }, flags, words);
 }

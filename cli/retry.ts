@@ -37,6 +37,7 @@ export function retryCommand() {
     .option("--input <json>", "a new input: JSON, @file, or - for standard input")
     .option("--edit", "edit the input in $VISUAL or $EDITOR first")
     .option("--after <duration>", 'wait so long first, such as 10m or "2 hours"', durationArgument)
+    .option("--when <probe>", "go once this probe of the office's configuration says yes")
     .option("--cancel", "take back a retry that is set for later; the retention begins anew")
     .option("--unchecked", "take the new input without asking the job's worker; recorded in the story")
     .option("--wait", "wait for the outcome, also off a terminal")
@@ -53,12 +54,13 @@ Examples:
   dlo retry 0197a3b2-1c4d
   dlo retry 0197a3b2-1c4d --edit --reason "the release date was in the wrong century"
   dlo retry 0197a3b2-1c4d --input @mended.json --wait
+  dlo retry 0197a3b2-1c4d --when payment-gateway
   dlo retry --filter 'category:network failed:<4h' --reason "the gateway is back"
   dlo list --category network --output jsonl | dlo retry - --after 10m --reason "the gateway is back"`,
     );
   return withTarget(withSignature(withChoice(command))).action(async (named, options) => {
     await announceTarget(options);
-    const { after, unchecked } = options;
+    const { after, when, unchecked } = options;
     // A redrive retries each when its turn has come, not so long after.
     const chosen =
       (after === undefined && !options.cancel) || options.dryRun
@@ -75,6 +77,7 @@ Examples:
     const retry: RetryCommand = {
       ...(given.kind === "new" ? { input: given.input } : {}),
       ...(after === undefined ? {} : { after }),
+      ...(when === undefined ? {} : { when }),
       ...(unchecked ? { unchecked } : {}),
     };
     if (!(await confirmChoice("Retry", ids, options))) return;
@@ -82,7 +85,9 @@ Examples:
     const wait = options.wait ?? process.stdout.isTTY;
     await act(ids, options, retryWords, async (dlo, id, signature) => {
       const letter = await dlo.letters.retry(id, { ...retry, ...signature });
-      return wait && letter.retryAt === null ? await awaitOutcome(dlo, letter) : started(letter);
+      return wait && letter.retryAt === null && letter.retryWhen === null
+        ? await awaitOutcome(dlo, letter)
+        : started(letter);
     });
   });
 }
@@ -90,11 +95,11 @@ Examples:
 /** Takes back retries that are set for later. */
 async function takeBack(
   ids: readonly string[],
-  flags: ActFlags & InputFlags & ChoiceFlags & { after?: unknown; yes?: true },
+  flags: ActFlags & InputFlags & ChoiceFlags & { after?: unknown; when?: string; yes?: true },
 ): Promise<void> {
-  const { after, input, edit } = flags;
-  if (after !== undefined || input !== undefined || edit)
-    throw usage("--cancel takes a retry back, so it goes without --after, --input and --edit");
+  const { after, when, input, edit } = flags;
+  if ((after ?? when) !== undefined || input !== undefined || edit)
+    throw usage("--cancel takes a retry back, so it goes without --after, --when, --input and --edit");
   if (!(await confirmChoice("Take back the retry of", ids, flags))) return;
   await act(ids, flags, { doing: "Taking back", done: "taken back" }, async (dlo, id, signature) => {
     const letter = await dlo.letters.retry(id, { cancel: true, ...signature });
@@ -102,11 +107,11 @@ async function takeBack(
   });
 }
 
-type RetryFlags = RunRedriveFlags & SignatureFlags & InputFlags & { unchecked?: true; wait?: boolean };
+type RetryFlags = RunRedriveFlags & SignatureFlags & InputFlags & { unchecked?: true; when?: string; wait?: boolean };
 
 /** Several letters that a filter fits; a new input is the same for all of them. */
 async function retryMany(filter: Filter, flags: RetryFlags): Promise<void> {
-  const { input, edit, unchecked, wait } = flags;
+  const { input, edit, unchecked, when, wait } = flags;
   if (edit) throw usage("The filter fits several letters, and --edit is for one");
   if (unchecked && input === undefined) throw usage("--unchecked is about a new input: give one with --input");
   const command: BulkCommand = {
@@ -115,11 +120,9 @@ async function retryMany(filter: Filter, flags: RetryFlags): Promise<void> {
     ...(unchecked ? { unchecked } : {}),
   };
   const { redriveByFilter } = await import("./redrive-by-filter.ts");
-  await redriveByFilter(filter, command, wait === false ? { ...flags, detach: true } : flags, {
-    doing: "Retry",
-    ...(input === undefined ? {} : { how: sameInput }),
-    cannotAsk: cannotAskByFilter,
-  });
+  const words = { doing: "Retry", ...(input === undefined ? {} : { how: sameInput }), cannotAsk: cannotAskByFilter };
+  const more = when === undefined ? {} : { when };
+  await redriveByFilter(filter, command, wait === false ? { ...flags, detach: true } : flags, words, more);
 }
 
 const retryWords = { doing: "Retrying", done: "retried", failed: "did not recover" };
@@ -128,6 +131,8 @@ function started(letter: LetterRow): Done {
   const who = `${letter.job} ${letter.workflowId}`;
   const look = `${ownCommand} show ${shortId(letter.id)}`;
   if (letter.retryAt !== null) return { letter, said: `${who} will run again at ${letter.retryAt.toISOString()}.` };
+  if (letter.retryWhen !== null)
+    return { letter, said: `${who} will run again once the probe ${letter.retryWhen} says yes.` };
   if (letter.status === "retrying") return { letter, said: `${who} runs again. To see what comes of it: ${look}` };
   // A quick job may have ended by now.
   return { letter, said: `${who} was retried, and is ${letter.status} now. To see what came of it: ${look}` };

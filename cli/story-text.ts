@@ -110,9 +110,10 @@ function facts({ letter, links }: ReadStory): string {
   return pairs(rows.flatMap(([name, value]) => (value ? [[name, value] as const] : [])));
 }
 
-function expiryText({ status, expiresAt, retryAt, failedCode, onExpire, ...letter }: LetterRow): string {
+function expiryText({ status, expiresAt, retryAt, retryWhen, failedCode, onExpire, ...letter }: LetterRow): string {
   const { expiryRetries, maximumRetries } = letter;
   if (retryAt !== null) return `not before its retry, ${bothTimes(retryAt)}`;
+  if (retryWhen !== null) return `not before its retry, once the probe ${oneLine(retryWhen)} says yes`;
   if (status === "retrying") return "not while its retry runs";
   if (failedCode === "onExpire") return "not before its onExpire has run";
   if (expiresAt === null) return "never: it is held until somebody acts";

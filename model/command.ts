@@ -39,9 +39,14 @@ export type RetryCommand = LetterSignature & {
   readonly after?: Duration;
   /** Take the new input without asking the job's worker; recorded in the event. */
   readonly unchecked?: boolean;
+  /**
+   * A probe of the office's config: go once it says yes, which is asked every half a minute or so. A plain `retry` overtakes the
+   * wait. Not with `after`.
+   */
+  readonly when?: string;
   /** Take back a retry that is set for later; its retention begins anew. */
   readonly cancel?: boolean;
-  /** For this retry alone: another task queue, job, retry policy, or other timeouts. Not with `after`. */
+  /** For this retry alone: another task queue, job, retry policy, or other timeouts. Neither with `after` nor with `when`. */
   readonly run?: RunOptions;
 };
 export type ExpireCommand = LetterSignature;
@@ -76,7 +81,7 @@ export type Command =
 
 /** The fields that a command of each name takes, for checks at the door. */
 export const commandFields = {
-  retry: ["input", "after", "unchecked", "cancel", "run"],
+  retry: ["input", "after", "when", "unchecked", "cancel", "run"],
   expire: [],
   discard: [],
   amend: ["input", "unchecked"],

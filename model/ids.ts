@@ -25,6 +25,8 @@ export const reservedActivities = [
   "followRun",
   "policyOf",
   "policyNow",
+  "probeSaysYes",
+  "checkProbe",
   "readDead",
   "deliverEvent",
   "prepareRedrive",

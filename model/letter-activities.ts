@@ -19,6 +19,10 @@ export type LetterActivities = {
   recordDeath(record: DeathRecord): Promise<RecordedDeath>;
   /** Waits for the newest run of a workflow id to end. */
   followRun(ask: FollowRun): Promise<FollowedRun>;
+  /** Fails, to be asked again, until a probe of the office's config says yes. */
+  probeSaysYes(probe: string): Promise<void>;
+  /** What is wrong with a probe's name, if anything is. */
+  checkProbe(probe: string): Promise<string | undefined>;
   /** The policy that a queue has now. */
   policyOf(queue: string): Promise<QueuePolicy>;
   /** The policy that a letter would have if it died now; undefined where it has that already. */
@@ -75,6 +79,7 @@ export type Projection = {
   readonly status?: Status;
   readonly expiresAtMs?: number | null;
   readonly retryAtMs?: number | null;
+  readonly retryWhen?: string | null;
   readonly retries?: number;
   readonly expiryRetries?: number;
   readonly retriedAtMs?: number;

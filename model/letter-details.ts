@@ -1,7 +1,7 @@
 import { needsPerson } from "./category.ts";
 import { formatDuration } from "./duration.ts";
 import { letterWorkflowId } from "./ids.ts";
-import type { LetterState } from "./letter-state.ts";
+import { type LetterState, waitsToRetry } from "./letter-state.ts";
 import { isOpen } from "./status.ts";
 
 /**
@@ -45,6 +45,8 @@ function headline(letter: LetterState): string {
   switch (letter.status) {
     case "parked":
       if (letter.retryAtMs !== null) return `parked, to be retried at ${at(letter.retryAtMs)}`;
+      if (letter.pendingRetry?.when !== undefined)
+        return `parked, to be retried when the probe ${code(letter.pendingRetry.when)} says yes`;
       return letter.following ? "parked, waiting for a run of the same id that the app started" : "parked";
     case "retrying":
       return "a retry is running";
@@ -61,7 +63,7 @@ function headline(letter: LetterState): string {
 
 function expiry(letter: LetterState): string {
   if (letter.status === "retrying") return "the clock stands still while a retry runs";
-  if (letter.retryAtMs !== null) return "the clock stands still until the retry";
+  if (waitsToRetry(letter)) return "the clock stands still until the retry";
   if (letter.code?.name === "onExpire")
     return letter.code.failed ? "not before its onExpire has run" : "when its onExpire has run";
   if (letter.expiresAtMs === null) return "never: it is held until somebody acts";

@@ -45,14 +45,8 @@ export type LetterState = {
   readonly expiresAtMs: number | null;
   /** When a retry that was put off is due. */
   readonly retryAtMs: number | null;
-  /** Who asked for that retry. */
-  readonly pendingRetry?: {
-    readonly by?: string;
-    readonly reason?: string;
-    readonly requestId?: string;
-    /** Its queue's policy asked for it. */
-    readonly automatic?: true;
-  };
+  /** Who asked for that retry, or for one that waits for a probe. */
+  readonly pendingRetry?: PendingRetry;
   readonly lastDeath: LastDeath;
   /** The run of the current or last retry. */
   readonly retryRunId?: string;
@@ -72,6 +66,16 @@ export type LetterState = {
   readonly kept: readonly Command[];
   /** Request ids that were carried out, oldest first, at most 500. */
   readonly requestIds: readonly string[];
+};
+
+export type PendingRetry = {
+  readonly by?: string;
+  readonly reason?: string;
+  readonly requestId?: string;
+  /** Its queue's policy asked for it. */
+  readonly automatic?: true;
+  /** The probe that it waits for, in place of a time. */
+  readonly when?: string;
 };
 
 export type RunningCode = {
@@ -104,4 +108,9 @@ export function rememberRequest(state: LetterState, requestId: string | undefine
 /** When a letter that is parked now expires. */
 export function expiryFrom(nowMs: number, retentionMs: number | "indefinite"): number | null {
   return retentionMs === "indefinite" ? null : nowMs + retentionMs;
+}
+
+/** Whether a retry is set for later: at a time, or when a probe says yes. The retention stands still then. */
+export function waitsToRetry({ retryAtMs, pendingRetry }: LetterState): boolean {
+  return retryAtMs !== null || pendingRetry?.when !== undefined;
 }

@@ -3,6 +3,7 @@ import { commandFields, signatureFields } from "./command.ts";
 import { isQueueName, parseRetention } from "./contract.ts";
 import { parseDuration } from "./duration.ts";
 import { officeErrorOf } from "./office-error.ts";
+import { checkProbeName } from "./probes.ts";
 import { ownCodes } from "./own-code.ts";
 import { readRunOptions } from "./run-options.ts";
 import { unknownWord } from "./suggest.ts";
@@ -32,8 +33,11 @@ export function readCommand(name: CommandName, given: unknown): Command {
     case "retry":
       if (command.after !== undefined) asUsage(name, () => parseDuration(command.after, "after", { minimumMs: 0 }));
       if (command.run !== undefined) asUsage(name, () => readRunOptions(command.run));
-      if (command.run !== undefined && command.after !== undefined)
-        throw usage(name, "run is for a retry that begins at once, so it takes no after");
+      if (command.when !== undefined) asUsage(name, () => checkProbeName(command.when));
+      if (command.after !== undefined && command.when !== undefined)
+        throw usage(name, "after waits for a time and when for a probe: give one of them");
+      if (command.run !== undefined && (command.after ?? command.when) !== undefined)
+        throw usage(name, "run is for a retry that begins at once, so it takes neither after nor when");
       break;
     case "amend":
       if (command.input === undefined) throw usage(name, "input is missing: give the job's new input");

@@ -5,6 +5,7 @@ import type { LetterOrder } from "./filter.ts";
 import { letterOrders } from "./filter.ts";
 import { type FilterOrLine, filterFrom } from "./filter-line.ts";
 import { usage } from "./office-error.ts";
+import { checkProbeName } from "./probes.ts";
 import { readCommand } from "./read-command.ts";
 import {
   type Amend,
@@ -102,6 +103,9 @@ export function readRedrive(
   if (!bulkNames.includes(command.name)) throw usage(unknownWord("bulk command", command.name, bulkNames));
   const { name, ...fields } = command;
   const checked = name === "amend" && amend !== undefined ? { ...fields, input: null } : fields;
+  for (const key of ["after", "when", "cancel"])
+    if (key in command)
+      throw usage(`A redrive's own options say when each letter has its turn, so its command takes no ${key}`);
   // Not a command of the letter's workflow: that has ended.
   readCommand(name === "reopen" ? "discard" : name, { ...checked, by, ...(reason === undefined ? {} : { reason }) });
   if (!letterOrders.includes(order)) throw usage(unknownWord("order", String(order), letterOrders));
@@ -263,11 +267,6 @@ function checkAmend(amend: Amend, command: BulkCommand): void {
 }
 
 const patchOps: readonly string[] = ["add", "remove", "replace", "move", "copy", "test"];
-
-function checkProbeName(name: unknown): string {
-  if (typeof name === "string" && name !== "") return name;
-  throw usage(`when must be the name of a probe of the office's config, got ${JSON.stringify(name)}`);
-}
 
 function whole(what: string, value: unknown, minimum: number): number {
   if (!Number.isSafeInteger(value) || (value as number) < minimum || (value as number) > 2_000_000_000)

@@ -89,8 +89,8 @@ function splitOptions(
   options: Readonly<Record<string, unknown>>,
 ): RedriveOptions & { readonly command: BulkCommand } {
   const fields: readonly string[] = name === "reopen" ? [] : commandFields[name];
-  // All letters of a redrive have their turn by its rate, so there is no "after" to say or to take back.
-  const own = fields.filter((field) => field !== "after" && field !== "cancel");
+  // All letters of a redrive have their turn by its rate, and its probe: there is nothing to be set for later.
+  const own = fields.filter((field) => !["after", "when", "cancel"].includes(field));
   const entries = Object.entries(options);
   const command = { ...Object.fromEntries(entries.filter(([key]) => own.includes(key))), name } as BulkCommand;
   return { ...Object.fromEntries(entries.filter(([key]) => !own.includes(key))), command };

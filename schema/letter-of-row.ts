@@ -25,6 +25,7 @@ export function letterOfRow(row: LetterHead): LetterState {
     ...(row.failedCode === null ? {} : { code: { name: row.failedCode, failed: "its story says why" } }),
     expiresAtMs: row.expiresAt?.getTime() ?? null,
     retryAtMs: row.retryAt?.getTime() ?? null,
+    ...(row.retryWhen === null ? {} : { pendingRetry: { when: row.retryWhen } }),
     lastDeath: lastDeathOf(row),
     kept: [],
     requestIds: [],

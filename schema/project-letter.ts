@@ -117,10 +117,12 @@ function withRetention(retentionMs: number | "indefinite") {
 }
 
 /** Only a parked letter has a clock, and only one: it waits to expire, or for its retry. */
-function clocks({ status, expiresAtMs, retryAtMs }: RowProjection) {
-  if (status !== undefined && status !== "parked") return { expiresAt: null, retryAt: null };
-  if (typeof retryAtMs === "number") return { expiresAt: null, retryAt: momentAt(retryAtMs) };
+function clocks({ status, expiresAtMs, retryAtMs, retryWhen }: RowProjection) {
+  if (status !== undefined && status !== "parked") return { expiresAt: null, retryAt: null, retryWhen: null };
+  if (typeof retryAtMs === "number") return { expiresAt: null, retryAt: momentAt(retryAtMs), retryWhen: null };
+  if (typeof retryWhen === "string") return { expiresAt: null, retryAt: null, ...cleanRow({ retryWhen }) };
   return {
+    ...(retryWhen === undefined ? {} : { retryWhen }),
     ...(expiresAtMs === undefined ? {} : { expiresAt: momentOrNull(expiresAtMs) }),
     ...(retryAtMs === undefined ? {} : { retryAt: null }),
   };

@@ -127,7 +127,15 @@ export function readLetterLine(text: string): ToldLetter {
     onExpire: told.onExpire ?? "expire",
     maximumRetries: told.maximumRetries ?? 3,
     // Those are rules of the other office's queues.
-    ...{ handOnTo: null, warnBeforeMs: null, autoRetry: null, ownPolicy: {}, ownCode: [], failedCode: null },
+    ...{
+      handOnTo: null,
+      warnBeforeMs: null,
+      autoRetry: null,
+      ownPolicy: {},
+      ownCode: [],
+      failedCode: null,
+      retryWhen: null,
+    },
     cleaned: told.cleaned ?? false,
   };
   for (const count of ["attempts", "retries", "expiryRetries", "maximumRetries"] as const)

@@ -83,6 +83,7 @@ function parkAgain(db: Db, death: RetryDeath) {
       status: whenCurrent(sql`'parked'`, status),
       expiresAt: whenCurrent(sql`${sql.param(momentOrNull(death.expiresAtMs), expiresAt)}::timestamptz`, expiresAt),
       retryAt: whenCurrent(sql`null`, retryAt),
+      retryWhen: whenCurrent(sql`null`, deadLetters.retryWhen),
       revision: sql`greatest(${revision}, ${death.revision})`,
     })
     .where(eq(deadLetters.id, death.letterId))
@@ -107,7 +108,7 @@ async function parkKnown(db: Db, death: RetryDeath): Promise<void> {
   const parked = db.$with("parked").as(
     db
       .update(deadLetters)
-      .set({ status: "parked", revision, expiresAt: momentOrNull(expiresAtMs), retryAt: null })
+      .set({ status: "parked", revision, expiresAt: momentOrNull(expiresAtMs), retryAt: null, retryWhen: null })
       .where(and(eq(id, letterId), lt(deadLetters.revision, revision), isNull(closedAt))),
   );
   const letter = db.$with("letter").as(db.select({ id, causeId }).from(deadLetters).where(eq(id, letterId)));

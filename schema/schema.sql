@@ -144,6 +144,7 @@ create table dlo.dead_letters (
   on_expire text not null default 'expire'::text, -- What the end of the retention does: expire, or retry.
   maximum_retries integer not null default 3, -- Retries on expiry, at most.
   cleaned boolean not null default false, -- True: something that Postgres refuses (NUL, half a surrogate pair) or has no room for was replaced in some column. payload_data has the true input.
+  retry_when text, -- Probe of the office's configuration that its retry waits for. Null: none.
   hand_on_to text, -- Queue that it is filed under at the end of its retention, where on_expire is hand_on.
   warn_before_ms bigint, -- So long before it expires there is an event. Null: none.
   auto_retry jsonb, -- When it is retried by itself: categories, afterMs, backoffCoefficient, maximumRetries, withinMs. Null: never.
@@ -161,6 +162,7 @@ create table dlo.dead_letters (
   constraint dead_letters_on_expire_known CHECK ((on_expire = ANY (ARRAY['expire'::text, 'retry'::text, 'hand_on'::text]))),
   constraint dead_letters_one_clock CHECK (((expires_at IS NULL) OR (retry_at IS NULL))),
   constraint dead_letters_open_until_closed CHECK (((status = ANY (ARRAY['parked'::text, 'retrying'::text])) = (closed_at IS NULL))),
+  constraint dead_letters_probe_waits_while_parked CHECK (((retry_when IS NULL) OR ((status = 'parked'::text) AND (expires_at IS NULL) AND (retry_at IS NULL)))),
   constraint dead_letters_reason_known CHECK ((reason = ANY (ARRAY['exhausted'::text, 'non_retryable'::text, 'timed_out'::text, 'given_up'::text, 'lost'::text, 'failed'::text]))),
   constraint dead_letters_retry_waits_while_parked CHECK (((retry_at IS NULL) OR (status = 'parked'::text))),
   constraint dead_letters_revision_counts_up CHECK ((revision >= 0)),

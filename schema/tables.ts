@@ -131,6 +131,7 @@ export const deadLetters = dlo.table(
     failedAt: moment("failed_at").notNull(),
     expiresAt: moment("expires_at"),
     retryAt: moment("retry_at"),
+    retryWhen: text("retry_when"),
     retriedAt: moment("retried_at"),
     closedAt: moment("closed_at"),
     closeReason: text("close_reason"),
@@ -201,6 +202,10 @@ export const deadLetters = dlo.table(
     ),
     check("dead_letters_clock_runs_while_parked", sql`${t.expiresAt} is null or ${t.status} = 'parked'`),
     check("dead_letters_retry_waits_while_parked", sql`${t.retryAt} is null or ${t.status} = 'parked'`),
+    check(
+      "dead_letters_probe_waits_while_parked",
+      sql`${t.retryWhen} is null or (${t.status} = 'parked' and ${t.expiresAt} is null and ${t.retryAt} is null)`,
+    ),
     check("dead_letters_one_clock", sql`${t.expiresAt} is null or ${t.retryAt} is null`),
     check("dead_letters_died", sql`${t.deaths} >= 1`),
     check("dead_letters_revision_counts_up", sql`${t.revision} >= 0`),

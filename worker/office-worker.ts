@@ -110,6 +110,7 @@ export async function runOffice(options: RunOfficeOptions = {}): Promise<Running
           codecs,
           queues,
           redact,
+          probes,
           fingerprint,
           defaults,
           searchAttributes: await registeredSearchAttributes(client),

@@ -33,7 +33,14 @@ import type {
   ProjectionResult,
 } from "../model/letter-activities.ts";
 import { letterDetails } from "../model/letter-details.ts";
-import { expiryFrom, type LetterState, rememberRequest, type RunningCode } from "../model/letter-state.ts";
+import {
+  expiryFrom,
+  type LetterState,
+  type PendingRetry,
+  rememberRequest,
+  type RunningCode,
+  waitsToRetry,
+} from "../model/letter-state.ts";
 import type { OwnCode, OwnCodeResult } from "../model/own-code.ts";
 import { runMemoKey } from "../model/run-memo.ts";
 import { readRunOptions, type RunChange } from "../model/run-options.ts";
@@ -55,6 +62,7 @@ import {
   refusal,
   usageFailure,
 } from "./letter-rules.ts";
+import { createProbeWatch } from "./probe-watch.ts";
 import { jobWorker, office, ownCodeOn, refusalOf } from "./office-calls.ts";
 import { readForeignDeath } from "./read-death.ts";
 
@@ -78,6 +86,7 @@ type Item =
   | { readonly kind: "died"; readonly died: Died }
   | { readonly kind: "retryEnded"; readonly outcome: Outcome }
   | { readonly kind: "followed"; readonly following: Following; readonly run: FollowedRun }
+  | { readonly kind: "probeSaidYes"; readonly pending: PendingRetry }
   | { readonly kind: "codeEnded"; readonly code: RunningCode; readonly end: CodeEnd };
 
 type Following = NonNullable<LetterState["following"]>;
@@ -100,6 +109,9 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
   let state = initial;
   const inbox: Item[] = [];
   const alarm = createAlarm();
+  const probe = createProbeWatch<PendingRetry>(office.probeSaysYes, (pending) =>
+    inbox.push({ kind: "probeSaidYes", pending }),
+  );
   /** The next letter of the same job id, where one was begun while this one was closing. */
   let successor: LetterState | undefined;
   /** Ends the job's own code that runs. */
@@ -135,7 +147,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     // Begun anew, since somebody terminated the letter while its retry ran: that run is no child of this one.
     await park([]);
     state = { ...state, following: {} };
-  } else if (isBegunAnew() && state.retryAtMs === null) await park([]);
+  } else if (isBegunAnew() && !waitsToRetry(state)) await park([]);
   if (state.following !== undefined) follow(state.following);
   while (isOpen(state.status)) {
     setCurrentDetails(letterDetails(state, workflowInfo().namespace));
@@ -145,6 +157,8 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     }
     if (shouldConsider()) await considerRetry();
     alarm.set(nextRingMs(state));
+    const { pendingRetry } = state;
+    probe.set(pendingRetry?.when === undefined ? null : { for: pendingRetry, probe: pendingRetry.when });
     await condition(() => inbox.length > 0 || alarm.rang() || isTimeForANewRun());
     const item = inbox.shift();
     if (item !== undefined) await take(item);
@@ -214,9 +228,13 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     return requestId !== undefined && state.requestIds.includes(requestId);
   }
 
-  /** A new input is checked by the job's own worker, which has the schema. */
+  /** A probe is checked by the office, and a new input by the job's own worker, which has the schema. */
   async function checkInput(command: Command): Promise<void> {
     if (command.name !== "retry" && command.name !== "amend") return;
+    if (command.name === "retry" && command.when !== undefined) {
+      const why = await office.checkProbe(command.when);
+      if (why !== undefined) throw ApplicationFailure.nonRetryable(`when: ${why}`, "USAGE");
+    }
     if (command.input === undefined || command.unchecked === true) return;
     const { job = state.job, taskQueue = state.taskQueue } = runOf(command);
     let verdict;
@@ -250,6 +268,9 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
         // Of two that wait only the last one speaks for the letter.
         if (item.following === state.following) return await endFollowing(item.run);
         return;
+      case "probeSaidYes":
+        if (item.pending === state.pendingRetry) await retryPending();
+        return;
       case "codeEnded":
         if (item.code === state.code) await endCode(item.code, item.end);
     }
@@ -274,7 +295,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     switch (command.name) {
       case "retry":
         if (command.cancel === true) return await cancelRetry(command);
-        return command.after === undefined ? await retry(command) : await retryLater(command, command.after);
+        return (command.after ?? command.when) === undefined ? await retry(command) : await retryLater(command);
       case "expire":
         if (mayRetryOnExpiry()) return await retry(command, "expiry");
         if (handsOn(state)) {
@@ -293,7 +314,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
       case "extend": {
         const retentionMs = parseRetention(command.retention, "retention");
         // A retry that is set for later holds the clock; the new retention counts from the next parking.
-        const expiresAtMs = state.retryAtMs === null ? expiryFrom(Date.now(), retentionMs) : null;
+        const expiresAtMs = waitsToRetry(state) ? null : expiryFrom(Date.now(), retentionMs);
         const data = { retention: command.retention };
         const more = { retentionMs, ...itemOf(command, "done") };
         const events = [signed("extended", command, data), ...dropCode("onExpire")];
@@ -319,32 +340,33 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     }
   }
 
-  async function retryLater(
-    command: Extract<Command, { name: "retry" }>,
-    after: NonNullable<typeof command.after>,
-  ): Promise<ApplicationFailure | undefined> {
-    const retryAtMs = Date.now() + parseDuration(after, "after", { minimumMs: 0 });
-    const { by, reason, requestId } = command;
+  async function retryLater(command: Extract<Command, { name: "retry" }>): Promise<ApplicationFailure | undefined> {
+    const { by, reason, requestId, after, when } = command;
+    const retryAtMs = after === undefined ? null : Date.now() + parseDuration(after, "after", { minimumMs: 0 });
     const change = {
       retryAtMs,
       expiresAtMs: null,
-      pendingRetry: { ...(by && { by }), ...(reason && { reason }), ...(requestId && { requestId }) },
+      pendingRetry: {
+        ...{ ...(by && { by }), ...(reason && { reason }), ...(requestId && { requestId }) },
+        ...(when !== undefined && { when }),
+      },
       requestIds: rememberRequest(state, requestId),
     };
-    const event = signed("retry_asked", command, { after, ...(command.unchecked && { unchecked: true }) });
+    const later = after === undefined ? { when } : { after };
+    const event = signed("retry_asked", command, { ...later, ...(command.unchecked && { unchecked: true }) });
     return await keep(project(change, [event, ...dropCode("onExpire")], amendmentOf(command)));
   }
 
   /** Takes back a retry that is set for later. */
   async function cancelRetry(command: Command): Promise<ApplicationFailure | undefined> {
-    if (state.retryAtMs === null)
+    if (!waitsToRetry(state))
       return ApplicationFailure.nonRetryable(
         `No retry of dead letter ${state.letterId} is set for later`,
         "LETTER_BUSY",
       );
-    const { pendingRetry: _, ...rest } = state;
-    const data = { was: new Date(state.retryAtMs).toISOString() };
-    state = { ...rest, requestIds: rememberRequest(state, command.requestId) };
+    const { retryAtMs, pendingRetry } = state;
+    const data = { was: retryAtMs === null ? pendingRetry?.when : new Date(retryAtMs).toISOString() };
+    state = { ...state, requestIds: rememberRequest(state, command.requestId) };
     await park([signed("retry_cancelled", command, data)]);
     return undefined;
   }
@@ -510,7 +532,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     // The newest run's input is the one that is run again, and so is its door.
     state = { ...state, deaths, lastDeath: death, job: letter.job, taskQueue: letter.taskQueue };
     if (letter.ownCode !== undefined) state = { ...state, ownCode: letter.ownCode };
-    if (state.status === "parked" && state.retryAtMs === null) await park(dropCode());
+    if (state.status === "parked" && !waitsToRetry(state)) await park(dropCode());
   }
 
   /** Waits for the newest run of the id, which the letter did not start. */
@@ -544,11 +566,11 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
 
   /** Whether its queue may retry it by itself, and that was not decided for its last death yet. */
   function shouldConsider(): boolean {
-    const { autoRetry, status, retryAtMs, following, consideredDeaths = 0, deaths } = state;
+    const { autoRetry, status, following, consideredDeaths = 0, deaths } = state;
     return (
       autoRetry !== undefined &&
       status === "parked" &&
-      retryAtMs === null &&
+      !waitsToRetry(state) &&
       following === undefined &&
       consideredDeaths < deaths
     );
@@ -696,17 +718,21 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
   }
 
   async function ring(): Promise<void> {
-    if (state.retryAtMs !== null) {
-      const { automatic, ...signature } = state.pendingRetry ?? {};
-      const why = await retry({ name: "retry", ...signature }, automatic === true ? "automatic" : undefined);
-      if (why !== undefined)
-        await park([{ type: "refused", atMs: Date.now(), by: officeActor, data: { why: why.message } }]);
-    } else if (state.expiresAtMs !== null && Date.now() < state.expiresAtMs) await warn(state.expiresAtMs);
+    if (state.retryAtMs !== null) await retryPending();
+    else if (state.expiresAtMs !== null && Date.now() < state.expiresAtMs) await warn(state.expiresAtMs);
     else if (mayRetryOnExpiry()) {
       const why = await retry({ name: "retry", by: officeActor, reason: "its retention ended" }, "expiry");
       if (why !== undefined) await expire();
     } else if (handsOn(state)) await handOn(state.handOnTo, { by: officeActor, reason: "its retention ended" });
     else await expire();
+  }
+
+  /** The retry that was set for later. */
+  async function retryPending(): Promise<void> {
+    const { automatic, when: _, ...signature } = state.pendingRetry ?? {};
+    const why = await retry({ name: "retry", ...signature }, automatic === true ? "automatic" : undefined);
+    if (why !== undefined)
+      await park([{ type: "refused", atMs: Date.now(), by: officeActor, data: { why: why.message } }]);
   }
 
   async function expire(): Promise<void> {
@@ -728,6 +754,8 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     expiresAtMs: number | null = null,
     item: Pick<Projection, "item"> = {},
   ): Promise<void> {
+    const { pendingRetry: _, ...rest } = state;
+    state = rest;
     const nowMs = Date.now();
     const runsOn = expiresAtMs !== null && expiresAtMs > nowMs;
     await project(
@@ -767,7 +795,8 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
   ): Promise<ProjectionResult> {
     const next = { ...state, ...change, revision: state.revision + 1 };
     const { letterId, revision, status, expiresAtMs, retryAtMs, retries, expiryRetries } = next;
-    const row = { status, expiresAtMs, retryAtMs, retries, expiryRetries };
+    const retryWhen = next.pendingRetry?.when ?? null;
+    const row = { status, expiresAtMs, retryAtMs, retryWhen, retries, expiryRetries };
     const result = await office.project({ letterId, revision, events, ...row, ...more });
     if (result !== "dying") state = next;
     return result;

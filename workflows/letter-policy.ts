@@ -1,4 +1,4 @@
-import type { LetterState } from "../model/letter-state.ts";
+import { type LetterState, waitsToRetry } from "../model/letter-state.ts";
 import { expiryUnder } from "../model/policy-change.ts";
 import type { QueuePolicy } from "../model/queue-policy.ts";
 
@@ -19,9 +19,9 @@ export function policyState({ retentionMs, onExpire, maximumRetries, ...policy }
 
 /** What a policy makes of a letter that has died under another one. Whether it is retried by itself is to be decided anew. */
 export function underPolicy(letter: LetterState, policy: QueuePolicy, nowMs: number): Partial<LetterState> {
-  const { retentionMs, expiresAtMs, retryAtMs, lastDeath } = letter;
+  const { retentionMs, expiresAtMs, lastDeath } = letter;
   // Without a clock are one that waits for its retry, and one whose own code runs or has failed: a person is to see that.
-  const hasClock = retryAtMs === null && (expiresAtMs !== null || retentionMs === "indefinite");
+  const hasClock = !waitsToRetry(letter) && (expiresAtMs !== null || retentionMs === "indefinite");
   const was = { retentionMs, expiresAtMs, diedAtMs: lastDeath.atMs };
   return {
     ...policyState(policy),

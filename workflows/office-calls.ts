@@ -2,7 +2,10 @@ import { ApplicationFailure, ActivityFailure, proxyActivities, proxyLocalActivit
 import type { JobActivities, LetterActivities } from "../model/letter-activities.ts";
 import type { OwnCodeActivities } from "../model/own-code.ts";
 
-type Quick = Pick<LetterActivities, "beginRetry" | "project" | "recordDeath" | "policyOf" | "policyNow" | "readDead">;
+type Quick = Pick<
+  LetterActivities,
+  "beginRetry" | "project" | "recordDeath" | "policyOf" | "policyNow" | "readDead" | "checkProbe"
+>;
 
 // Local: it runs inside a workflow task that is there anyway, and costs one event.
 const local = proxyLocalActivities<Quick>({
@@ -18,6 +21,12 @@ const regular = proxyActivities<Quick & Pick<LetterActivities, "followRun">>({
   retry: { initialInterval: "1 second", backoffCoefficient: 2, maximumInterval: "30 seconds" },
 });
 
+/** So often a probe is asked, for as long as it says no. */
+const probing = proxyActivities<Pick<LetterActivities, "probeSaysYes">>({
+  startToCloseTimeout: "30 seconds",
+  retry: { initialInterval: "5 seconds", backoffCoefficient: 1.5, maximumInterval: "30 seconds" },
+});
+
 const following = proxyActivities<Pick<LetterActivities, "followRun">>({
   startToCloseTimeout: "10 minutes",
   heartbeatTimeout: "30 seconds",
@@ -25,13 +34,15 @@ const following = proxyActivities<Pick<LetterActivities, "followRun">>({
 });
 
 /** What a letter asks of the world. */
-export const office: Quick & Pick<LetterActivities, "followRun"> = {
+export const office: Quick & Pick<LetterActivities, "followRun" | "probeSaysYes"> = {
   beginRetry: (ask) => local.beginRetry(ask).catch(orElse(() => regular.beginRetry(ask))),
   project: (projection) => local.project(projection).catch(orElse(() => regular.project(projection))),
   recordDeath: (record) => local.recordDeath(record).catch(orElse(() => regular.recordDeath(record))),
   policyOf: (queue) => local.policyOf(queue).catch(orElse(() => regular.policyOf(queue))),
   policyNow: (letterId) => local.policyNow(letterId).catch(orElse(() => regular.policyNow(letterId))),
   readDead: (letterId) => local.readDead(letterId).catch(orElse(() => regular.readDead(letterId))),
+  checkProbe: (probe) => local.checkProbe(probe).catch(orElse(() => regular.checkProbe(probe))),
+  probeSaysYes: (probe) => probing.probeSaysYes(probe),
   followRun: (ask) => following.followRun(ask),
 };
 

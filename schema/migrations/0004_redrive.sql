@@ -94,6 +94,7 @@ CREATE TABLE "dlo"."requests" (
 --> statement-breakpoint
 ALTER TABLE "dlo"."dead_letters" DROP CONSTRAINT "dead_letters_on_expire_known";--> statement-breakpoint
 ALTER TABLE "dlo"."events" DROP CONSTRAINT "events_concern_something";--> statement-breakpoint
+ALTER TABLE "dlo"."dead_letters" ADD COLUMN "retry_when" text;--> statement-breakpoint
 ALTER TABLE "dlo"."dead_letters" ADD COLUMN "hand_on_to" text;--> statement-breakpoint
 ALTER TABLE "dlo"."dead_letters" ADD COLUMN "warn_before_ms" bigint;--> statement-breakpoint
 ALTER TABLE "dlo"."dead_letters" ADD COLUMN "auto_retry" jsonb;--> statement-breakpoint
@@ -113,6 +114,7 @@ ALTER TABLE "dlo"."events" ADD CONSTRAINT "events_redrive_id_redrives_id_fk" FOR
 CREATE INDEX "dead_letters_failed_code" ON "dlo"."dead_letters" USING btree ("failed_code",failed_at desc) WHERE "dlo"."dead_letters"."failed_code" is not null;--> statement-breakpoint
 CREATE INDEX "events_of_redrive" ON "dlo"."events" USING btree ("redrive_id","id") WHERE "dlo"."events"."redrive_id" is not null;--> statement-breakpoint
 ALTER TABLE "dlo"."dead_letters" ADD CONSTRAINT "dead_letters_hand_on" CHECK (("dlo"."dead_letters"."on_expire" = 'hand_on') = ("dlo"."dead_letters"."hand_on_to" is not null));--> statement-breakpoint
+ALTER TABLE "dlo"."dead_letters" ADD CONSTRAINT "dead_letters_probe_waits_while_parked" CHECK ("dlo"."dead_letters"."retry_when" is null or ("dlo"."dead_letters"."status" = 'parked' and "dlo"."dead_letters"."expires_at" is null and "dlo"."dead_letters"."retry_at" is null));--> statement-breakpoint
 ALTER TABLE "dlo"."dead_letters" ADD CONSTRAINT "dead_letters_on_expire_known" CHECK ("dlo"."dead_letters"."on_expire" in ('expire', 'retry', 'hand_on'));--> statement-breakpoint
 ALTER TABLE "dlo"."events" ADD CONSTRAINT "events_concern_something" CHECK ("dlo"."events"."letter_id" is not null or "dlo"."events"."cause_id" is not null or "dlo"."events"."redrive_id" is not null);
 --> statement-breakpoint
@@ -222,3 +224,4 @@ comment on column dlo.dead_letters.auto_retry is 'When it is retried by itself: 
 comment on column dlo.dead_letters.own_policy is 'What goes before its queue''s policy: retentionMs, keepForMs, onExpire, maximumRetries, as the job''s contract said them, or the last extend.';
 comment on column dlo.dead_letters.own_code is 'Code of the job that the letter runs: onDead, onExpire.';
 comment on column dlo.dead_letters.failed_code is 'The one of these that failed last, and was not run again since. Null: none.';
+comment on column dlo.dead_letters.retry_when is 'Probe of the office''s configuration that its retry waits for. Null: none.';

@@ -326,6 +326,16 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    name: "letter-retried-when-well",
+    async play(office) {
+      const id = "letter-retried-when-well";
+      await office.dead(id);
+      office.when(id, () => "delivered");
+      await office.dlo.letters.retry(id, { when: "ready", by: "ann" });
+      return await closed(office, id);
+    },
+  },
+  {
     name: "prune",
     async play(office) {
       await office.dead("pruned");

@@ -17,7 +17,7 @@ const released = {
   "0001_comments": "eef42b9b0f8231db46f4dbec68ecda5cb2593aac31f46474f198a78b8c612eac",
   "0002_find": "eca707b5bf0da96248e5b4cc4e717a1f2f780f05ad89871915c6ac2a9a4282d9",
   "0003_views": "0e0b437aa70ef9047e0b7a6e54906e9afa37876ffeaae44b3a0faf980975a2c2",
-  "0004_redrive": "f7b88776110097d3a3c11a131f364ecb169e0b2f7e18e724391ed89186b47125",
+  "0004_redrive": "1ae84914e53f87f87032c8ad3ebdb7e744b9969b905bad49aefab366335dca22",
 };
 
 const journal = (

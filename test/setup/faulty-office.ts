@@ -47,6 +47,7 @@ export async function openFaultyOffice(
     queues: {},
     defaults: keepingDefaults({}),
     redact: [],
+    probes: {},
     fingerprint: [],
     searchAttributes: searchAttributeNames,
     taskQueue: defaultOffice,
