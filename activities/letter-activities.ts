@@ -23,7 +23,9 @@ import { projectLetter } from "../schema/project-letter.ts";
 import { readDead } from "../schema/read-dead.ts";
 import { recordRetryDeath } from "../schema/record-death.ts";
 import { askProbe, unknownProbe } from "./ask-probe.ts";
+import { checkBuild } from "./check-build.ts";
 import { followRun } from "./follow-run.ts";
+import { pinRun } from "./pin-run.ts";
 import { readRun } from "./read-run.ts";
 import { endedDeath, runDeath } from "./run-death.ts";
 import { runInput, storedAmendment } from "./run-input.ts";
@@ -181,6 +183,10 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
     },
 
     followRun: (ask) => followRun(client, ask),
+
+    checkBuild: (ask) => translated(() => checkBuild(client, ask)),
+
+    pinRun: (ask) => pinRun(client, ask),
   };
 }
 

@@ -134,6 +134,7 @@ export function dataText(type: EventType, data: unknown): string {
         ...(known["automatic"] === undefined ? [] : ["by its queue's policy"]),
         ...(known["onExpiry"] === undefined ? [] : ["at the end of its retention"]),
         ...(known["unchecked"] === undefined ? [] : ["input unchecked"]),
+        ...(known["run"] === undefined ? [] : [`otherwise: ${text(known["run"])}`]),
       ];
       return notes.length === 0 ? "" : ` (${notes.join(", ")})`;
     }

@@ -8,28 +8,30 @@ import { readRedrive } from "../model/read-redrive.ts";
 import { idsIn } from "./read-ids.ts";
 import { parseInput } from "./read-input.ts";
 import { readStdin } from "./read-stdin.ts";
+import { type RunFlags, runOf } from "./run-flags.ts";
 import { type SignatureFlags, signatureOf } from "./signature-flags.ts";
 
-export type RedriveFlags = SignatureFlags & {
-  readonly ids?: string;
-  readonly from?: string;
-  readonly outcome?: readonly ItemState[];
-  readonly rate: number;
-  readonly maxInFlight: number;
-  readonly first?: number;
-  readonly order: LetterOrder;
-  readonly jitter?: Duration;
-  readonly canary?: number;
-  readonly ramp?: true;
-  readonly stopOnFailure: number | false;
-  readonly stopOnSameCause: number | false;
-  readonly force?: true;
-  readonly maxRetries?: number;
-  readonly amend?: string;
-  readonly when?: string;
-  readonly settle?: Duration;
-  readonly office?: string;
-};
+export type RedriveFlags = SignatureFlags &
+  RunFlags & {
+    readonly ids?: string;
+    readonly from?: string;
+    readonly outcome?: readonly ItemState[];
+    readonly rate: number;
+    readonly maxInFlight: number;
+    readonly first?: number;
+    readonly order: LetterOrder;
+    readonly jitter?: Duration;
+    readonly canary?: number;
+    readonly ramp?: true;
+    readonly stopOnFailure: number | false;
+    readonly stopOnSameCause: number | false;
+    readonly force?: true;
+    readonly maxRetries?: number;
+    readonly amend?: string;
+    readonly when?: string;
+    readonly settle?: Duration;
+    readonly office?: string;
+  };
 
 /** Which letters a redrive is about, and how it is to go. */
 export type Redriving = { readonly which: RedriveMembers; readonly options: StartRedriveOptions };
@@ -45,7 +47,9 @@ export async function readRedriveFlags(filter: Filter, flags: RedriveFlags): Pro
   const { stopOnFailure, stopOnSameCause } = flags;
   const which = await membersOf(filter, flags);
   const { id, ...signature } = signedStart(flags);
+  const run = runOf(flags);
   const options = {
+    ...(run === undefined ? {} : { command: { name: "retry" as const, run } }),
     ...{ rate, maxInFlight, order, stopOnFailure, stopOnSameCause },
     ...signature,
     ...(first === undefined ? {} : { first }),

@@ -14,6 +14,7 @@ import { listRedrivesCommand } from "./redrive-list.ts";
 import { decimal, numberOrNever, shareOrNever } from "./redrive-numbers.ts";
 import { showRedriveCommand } from "./redrive-show.ts";
 import { steerCommands } from "./redrive-steer.ts";
+import { otherwise, runOf, withRun } from "./run-flags.ts";
 import { withSignature } from "./signature-flags.ts";
 import { withTarget } from "./target-flags.ts";
 
@@ -46,10 +47,10 @@ Examples:
   dlo redrive 'cause:91aa category:network' --canary 3 --ramp --rate 50 --reason "the gateway is back"
   dlo redrive job:import-movie --force --amend '[{"op":"replace","path":"/year","value":1927}]'
   dlo list --limit 20 --output jsonl | dlo redrive --ids - --yes
-  dlo redrive --from 0197a3b2-1c4d --outcome died_again --force
+  dlo redrive --from 0197a3b2-1c4d --outcome died_again --force --on-build payments:1.4.2
   dlo redrive set 0197a3b2-1c4d --rate 2`,
     );
-  const chosen = withSignature(command, "redrive")
+  const pacing = withSignature(command, "redrive")
     .optionsGroup("Which letters:")
     .option(
       "--ids <file>",
@@ -89,8 +90,9 @@ Examples:
       numberOrNever,
       1,
     );
+  const running = withRun(pacing);
   // --reason signs the redrive; the reason of a death is asked for in the line.
-  const redrive = withTarget(withFilter(chosen, ["reason"])).action(async (words, options) => {
+  const redrive = withTarget(withFilter(running, ["reason"])).action(async (words, options) => {
     refuseMisspelt(words);
     const { reason: _, ...conditions } = options;
     const filter = filterOf(conditions, words);
@@ -102,6 +104,7 @@ Examples:
     await announceTarget(options);
     await runRedrive(redriving, options, {
       doing: "Retry",
+      ...(runOf(options) === undefined ? {} : { how: otherwise }),
       cannotAsk: (letters) => `It would retry ${letters}, and nobody can be asked here`,
     });
   });

@@ -43,11 +43,12 @@ async function outcome(dlo: Dlo, letter: LetterRow): Promise<Done> {
 
 async function parkedAgain(dlo: Dlo, letter: LetterRow, who: string): Promise<string> {
   const { events } = await dlo.letters.story(letter.id);
-  switch (events.findLast(({ type }) => ends.has(type))?.type) {
+  const end = events.findLast(({ type }) => ends.has(type));
+  switch (end?.type) {
     case "waiting":
       return `Not started: ${who} waits for a run of the same id that the app started`;
     case "retry_cancelled":
-      return `Cancelled, and parked again: ${who}`;
+      return `Cancelled, and parked again: ${who}${end.reason === null ? "" : `\n  ${cut(oneLine(end.reason), 300)}`}`;
     default:
       return `Died again (${letter.category}): ${who}\n  ${cut(oneLine(`${letter.errorType}: ${letter.errorMessage}`), 300)}`;
   }

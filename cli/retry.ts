@@ -23,6 +23,7 @@ import { readInput } from "./read-input.ts";
 import { awaitOutcome } from "./retry-outcome.ts";
 import type { RunRedriveFlags } from "./run-redrive.ts";
 import { shortId } from "./short-ids.ts";
+import { otherwise, type RunFlags, runOf, withRun } from "./run-flags.ts";
 import { type SignatureFlags, withSignature } from "./signature-flags.ts";
 import { withTarget } from "./target-flags.ts";
 
@@ -55,12 +56,18 @@ Examples:
   dlo retry 0197a3b2-1c4d --edit --reason "the release date was in the wrong century"
   dlo retry 0197a3b2-1c4d --input @mended.json --wait
   dlo retry 0197a3b2-1c4d --when payment-gateway
+  dlo retry 0197a3b2-1c4d --on-build payments:1.4.2 --start-to-close-timeout 1h --retry-maximum-attempts 1
   dlo retry --filter 'category:network failed:<4h' --reason "the gateway is back"
   dlo list --category network --output jsonl | dlo retry - --after 10m --reason "the gateway is back"`,
     );
-  return withTarget(withSignature(withChoice(command))).action(async (named, options) => {
-    await announceTarget(options);
+  return withTarget(withRun(withSignature(withChoice(command)))).action(async (named, options) => {
     const { after, when, unchecked } = options;
+    const run = runOf(options);
+    if (run !== undefined && ((after ?? when) !== undefined || options.cancel))
+      throw usage(
+        "What is for this retry alone goes with a retry that begins at once, without --after, --when and --cancel",
+      );
+    await announceTarget(options);
     // A redrive retries each when its turn has come, not so long after.
     const chosen =
       (after === undefined && !options.cancel) || options.dryRun
@@ -79,6 +86,7 @@ Examples:
       ...(after === undefined ? {} : { after }),
       ...(when === undefined ? {} : { when }),
       ...(unchecked ? { unchecked } : {}),
+      ...(run === undefined ? {} : { run }),
     };
     if (!(await confirmChoice("Retry", ids, options))) return;
     // Without either flag commander leaves it undefined; --no-wait makes it false.
@@ -107,20 +115,26 @@ async function takeBack(
   });
 }
 
-type RetryFlags = RunRedriveFlags & SignatureFlags & InputFlags & { unchecked?: true; when?: string; wait?: boolean };
+type RetryFlags = RunRedriveFlags &
+  SignatureFlags &
+  InputFlags &
+  RunFlags & { unchecked?: true; when?: string; wait?: boolean };
 
 /** Several letters that a filter fits; a new input is the same for all of them. */
 async function retryMany(filter: Filter, flags: RetryFlags): Promise<void> {
   const { input, edit, unchecked, when, wait } = flags;
   if (edit) throw usage("The filter fits several letters, and --edit is for one");
   if (unchecked && input === undefined) throw usage("--unchecked is about a new input: give one with --input");
+  const run = runOf(flags);
   const command: BulkCommand = {
     name: "retry",
     ...(input === undefined ? {} : { input: await readInput(input) }),
     ...(unchecked ? { unchecked } : {}),
+    ...(run === undefined ? {} : { run }),
   };
+  const how = [...(input === undefined ? [] : [sameInput]), ...(run === undefined ? [] : [otherwise])].join(",");
   const { redriveByFilter } = await import("./redrive-by-filter.ts");
-  const words = { doing: "Retry", ...(input === undefined ? {} : { how: sameInput }), cannotAsk: cannotAskByFilter };
+  const words = { doing: "Retry", ...(how === "" ? {} : { how }), cannotAsk: cannotAskByFilter };
   const more = when === undefined ? {} : { when };
   await redriveByFilter(filter, command, wait === false ? { ...flags, detach: true } : flags, words, more);
 }

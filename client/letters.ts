@@ -56,7 +56,7 @@ export type WaitOptions = {
  * Commands return the letter as it is after them. All may be repeated with the same `requestId`.
  *
  * @throws {OfficeError} `LETTER_NOT_FOUND`, `LETTER_AMBIGUOUS`, `LETTER_CLOSED`, `LETTER_BUSY`, `INPUT_INVALID`, `NO_WORKER`,
- *   `PAYLOAD_OMITTED`, `USAGE`; `WAIT_TIMEOUT` where no office answers
+ *   `PAYLOAD_OMITTED`, `BUILD_UNKNOWN`, `USAGE`; `WAIT_TIMEOUT` where no office answers
  */
 export type Letters = {
   /** A page, newest failure first; of the client's own namespace, unless the filter or line names another. */

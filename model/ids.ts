@@ -28,6 +28,8 @@ export const reservedActivities = [
   "probeSaysYes",
   "checkProbe",
   "readDead",
+  "checkBuild",
+  "pinRun",
   "deliverEvent",
   "prepareRedrive",
   "driveRedrive",

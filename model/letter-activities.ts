@@ -4,6 +4,7 @@ import type { LetterEvent } from "./event.ts";
 import type { LastDeath, LetterState } from "./letter-state.ts";
 import type { OwnCode } from "./own-code.ts";
 import type { QueuePolicy } from "./queue-policy.ts";
+import type { Build } from "./run-options.ts";
 import type { ItemCode, ItemState } from "./redrive.ts";
 import type { Status } from "./status.ts";
 
@@ -29,6 +30,13 @@ export type LetterActivities = {
   policyNow(letterId: string): Promise<QueuePolicy | undefined>;
   /** What its job's own code is told: a packed `RunSeed`, with `dead`. Undefined where the letter is closed, or gone. */
   readDead(letterId: string): Promise<Uint8Array | undefined>;
+  /** Refuses a build that has no worker of this task queue, as `BUILD_UNKNOWN`. */
+  checkBuild(ask: CheckBuild): Promise<void>;
+  /**
+   * Puts a run that waits for it onto its build, and lets it begin. Returns why that cannot be, if it cannot: then the run was
+   * ended, before anything of it had run. Safe to repeat.
+   */
+  pinRun(ask: PinRun): Promise<string | null>;
 };
 
 /** What a job's own worker answers, whether its handler is one of ours or not. */
@@ -129,6 +137,10 @@ export type DeathRecord = {
 };
 
 export type RecordedDeath = { readonly deaths: number; readonly death: LastDeath };
+
+export type CheckBuild = { readonly build: Build; readonly taskQueue: string };
+
+export type PinRun = CheckBuild & { readonly workflowId: string; readonly runId: string };
 
 export type FollowRun = { readonly workflowId: string; readonly exceptRunId?: string };
 

@@ -50,6 +50,8 @@ export const errorCodes = {
   NO_WORKER: { http: 503, exit: 1 },
   /** The letter was stored without its payload. */
   PAYLOAD_OMITTED: { http: 409, exit: 2 },
+  /** A retry was to run on a build that no worker of its task queue has. */
+  BUILD_UNKNOWN: { http: 404, exit: 2 },
 } as const satisfies Record<string, { http: number; exit: 1 | 2 }>;
 
 export type ErrorCode = keyof typeof errorCodes;
@@ -234,6 +236,15 @@ export function noWorker(job: string, taskQueue: string): OfficeError {
     `No worker of job "${job}" answered on task queue "${taskQueue}" within 10 seconds, so the new input could not be checked. ` +
       "Start one, or pass unchecked: true to do without",
     { job, taskQueue },
+  );
+}
+
+/** @param there what there is in its place, as a clause */
+export function buildUnknown(build: string, taskQueue: string, there: string): OfficeError {
+  return new OfficeError(
+    "BUILD_UNKNOWN",
+    `No worker of task queue "${taskQueue}" has ever polled as build ${build}: ${there}. To see them: temporal worker deployment list`,
+    { build, taskQueue },
   );
 }
 

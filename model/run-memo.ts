@@ -1,4 +1,4 @@
-import type { RunChange } from "./run-options.ts";
+import type { Build, RunChange } from "./run-options.ts";
 
 /** The memo key under which what is special about one run travels. Every SDK and the plain CLI can set it. */
 export const runMemoKey = "dlo";
@@ -8,6 +8,9 @@ export const runMemoKey = "dlo";
  * count, lastAt}`, latest first. The name and the idea are RabbitMQ's.
  */
 export const earlierDeathsHeader = "x-death";
+
+/** The signal that lets a run begin which waits for its build. */
+export const goSignalName = "go";
 
 /** What is special about one run of a job. */
 export type RunMemo = {
@@ -26,6 +29,8 @@ export type RunMemo = {
   readonly deaths?: number;
   /** In place of what the contract says, for this run: `readRunOptions` made it. */
   readonly activity?: RunChange["activity"];
+  /** The build that a retry is to run on: the run waits for the signal `go` until it is there. */
+  readonly build?: Build;
 };
 
 /** The memo of a run, or an empty one where it has none. */
@@ -36,7 +41,7 @@ export function readRunMemo(memo: Readonly<Record<string, unknown>> | undefined)
 /** What somebody put under the memo's key, as far as it makes sense: anybody may set it, and a death must not stumble over it. */
 export function asRunMemo(found: unknown): RunMemo {
   if (!isObject(found)) return {};
-  const { version, headers, idempotencyKey, key, batch, retry, deaths, activity } = found;
+  const { version, headers, idempotencyKey, key, batch, retry, deaths, activity, build } = found;
   const memo = {
     version: version === 1 ? version : undefined,
     headers: isObject(headers) ? withoutUndefined(mapValues(headers, asText)) : undefined,
@@ -46,6 +51,7 @@ export function asRunMemo(found: unknown): RunMemo {
     retry: asCount(retry),
     deaths: asCount(deaths),
     activity: isObject(activity) ? asActivity(activity) : undefined,
+    build: isObject(build) ? asBuild(build) : undefined,
   };
   return withoutUndefined(memo);
 }
@@ -73,6 +79,11 @@ function asActivity({ retry, ...timeouts }: Record<string, unknown>): RunMemo["a
     ...Object.fromEntries(Object.entries(timeouts).filter(isTime)),
     retry: Object.fromEntries(Object.entries(policy).filter(isPolicy)),
   };
+}
+
+function asBuild({ deploymentName, buildId }: Record<string, unknown>): RunMemo["build"] {
+  const [deployment, id] = [asText(deploymentName), asText(buildId)];
+  return deployment && id ? { deploymentName: deployment, buildId: id } : undefined;
 }
 
 function isPositive(value: unknown): boolean {

@@ -112,6 +112,8 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
   const probe = createProbeWatch<PendingRetry>(office.probeSaysYes, (pending) =>
     inbox.push({ kind: "probeSaidYes", pending }),
   );
+  /** A run that was ended before it began, since its build could not have it. */
+  let unbegun: { readonly runId: string; readonly why: string } | undefined;
   /** The next letter of the same job id, where one was begun while this one was closing. */
   let successor: LetterState | undefined;
   /** Ends the job's own code that runs. */
@@ -394,8 +396,10 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
       ...("unchecked" in command && command.unchecked && { unchecked: true }),
     };
     const event = signed("retry_asked", command, Object.keys(data).length > 0 ? data : undefined);
+    const taskQueue = run.taskQueue ?? state.taskQueue;
     let seed;
     try {
+      if (run.build !== undefined) await office.checkBuild({ build: run.build, taskQueue });
       seed = unpackSeed(
         await office.beginRetry({
           ...{ letterId: state.letterId, revision, event, ...amendmentOf(command) },
@@ -414,13 +418,15 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     const memo = {
       ...{ ...seed.memo, version: 1, retry: state.retries + 1, deaths: state.deaths },
       ...(run.activity !== undefined && { activity: run.activity }),
+      // Always of this run: a build that the first one's memo names would be waited for in vain.
+      build: run.build,
     };
     const job = run.job ?? state.job;
     let child;
     try {
       child = await startChild(job, {
         workflowId: state.jobWorkflowId,
-        taskQueue: run.taskQueue ?? state.taskQueue,
+        taskQueue,
         args: seed.payloads.map(({ metadata, data }) => RawValue.fromPayload({ metadata: asBytes(metadata), data })),
         memo: { [runMemoKey]: memo },
         parentClosePolicy: "ABANDON",
@@ -457,6 +463,10 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
         ...(code?.failed !== undefined && { failedCode: null }),
       },
     );
+    if (run.build !== undefined) {
+      const why = await office.pinRun({ workflowId: state.jobWorkflowId, runId, build: run.build, taskQueue });
+      if (why !== null) unbegun = { runId, why };
+    }
     return undefined;
   }
 
@@ -474,6 +484,10 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
         const why = "its run was cancelled";
         const item = itemOf(state, "skipped", { runId, code: "run_cancelled", why });
         await park([{ type: "retry_cancelled", atMs: Date.now(), runId }], null, item);
+      } else if (unbegun?.runId === runId) {
+        const { why } = unbegun;
+        const item = itemOf(state, "skipped", { runId, code: "run_cancelled", why });
+        await park([{ type: "retry_cancelled", atMs: Date.now(), runId, by: officeActor, reason: why }], null, item);
       } else if (cause instanceof TerminatedFailure) {
         await recordDeath(runId, { ended: "terminated" }, true);
         follow({ exceptRunId: runId });

@@ -2,10 +2,13 @@ import {
   ApplicationFailure,
   CancellationScope,
   CancelledFailure,
+  condition,
+  defineSignal,
   isCancellation,
   patched,
   proxyActivities,
   setCurrentDetails,
+  setHandler,
   workflowInfo,
 } from "@temporalio/workflow";
 import type { ResolvedContract } from "../model/contract.ts";
@@ -13,7 +16,8 @@ import { type Death, deadLetteredType, diedType } from "../model/death.ts";
 import { letterWorkflowId } from "../model/ids.ts";
 import { emptyLedger, type Ledger, shortenLedger } from "../model/ledger.ts";
 import type { LetterActivities } from "../model/letter-activities.ts";
-import { readRunMemo, type RunMemo } from "../model/run-memo.ts";
+import { goSignalName, readRunMemo, type RunMemo } from "../model/run-memo.ts";
+import { type Build, buildText } from "../model/run-options.ts";
 import { isSkippedRun, skippedMark, skippedResult, type SkippedRun } from "../model/skipped.ts";
 import { decideTimeout, withVerdict } from "./decide-timeout.ts";
 import { endedBySilence, isOutOfAttempts, readDeath, type Round } from "./read-death.ts";
@@ -34,7 +38,10 @@ export function supervise(contracts: Readonly<Record<string, ResolvedContract>>)
       throw new Error(
         `This worker knows no job or workflow "${workflowType}". It knows the jobs: ${Object.keys(contracts).join(", ") || "none"}`,
       );
-    return await attemptAll(contract, args[0], readRunMemo(memo));
+    const run = readRunMemo(memo);
+    // Its letter puts it onto a build of its own, which has to happen before anything runs.
+    if (run.build !== undefined && isRetry()) await untilOn(run.build);
+    return await attemptAll(contract, args[0], run);
   };
 }
 
@@ -47,6 +54,24 @@ type AttemptContext = {
 
 /** It travels beside the input, and Temporal takes 2 MiB for both. */
 const carriedBytes = 64 * 1024;
+
+const goSignal = defineSignal(goSignalName);
+
+/** For a letter that was terminated meanwhile: the run must not hold the job's id for ever. */
+const longestWait = "1 hour";
+
+/** Waits until the run is on its build: the first activity is then that build's. */
+async function untilOn(build: Build): Promise<void> {
+  let pinned = false;
+  setHandler(goSignal, () => void (pinned = true));
+  if (!(await condition(() => pinned, longestWait)))
+    throw new CancelledFailure(`Its letter did not put it onto its build within ${longestWait}`);
+  const { currentDeploymentVersion: here } = workflowInfo();
+  if (here?.deploymentName === build.deploymentName && here.buildId === build.buildId) return;
+  // Temporal gave it once more to the worker that has it cached, as it does where that worker was at its first task when it
+  // was pinned. A plain error fails the task, not the workflow, and a task that failed is given by the pin.
+  throw new Error(`This run is for build ${buildText(build)}, and was given to ${here ? buildText(here) : "another"}`);
+}
 
 async function attemptAll(contract: ResolvedContract, input: unknown, memo: RunMemo): Promise<unknown> {
   const round: Round = { carried: emptyLedger, attempts: activityOf(contract, memo).retry.maximumAttempts };
@@ -125,13 +150,18 @@ function skip(run: SkippedRun): unknown {
   return skippedResult(run);
 }
 
+/** Whether its letter started this run: the letter is its parent. */
+function isRetry(): boolean {
+  const { workflowId, parent } = workflowInfo();
+  return parent?.workflowId === letterWorkflowId(workflowId);
+}
+
 /** Ends a run that died: never returns. */
 async function die(contract: ResolvedContract, death: Death, error: unknown): Promise<never> {
-  const { workflowId, parent } = workflowInfo();
   // Without dead letters the job just fails, as a hand-written workflow would.
   if (contract.deadLetter === false) throw error;
   // A run that its letter started does not compensate: the letter is its parent and takes the death from this failure.
-  if (parent?.workflowId === letterWorkflowId(workflowId)) throw endOfRun(diedType, contract.name, death, [death]);
+  if (isRetry()) throw endOfRun(diedType, contract.name, death, [death]);
   const policy = contract.deadLetter;
   const office = proxyActivities<Pick<LetterActivities, "parkDeadLetter">>({
     taskQueue: policy.office,

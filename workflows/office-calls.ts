@@ -4,7 +4,15 @@ import type { OwnCodeActivities } from "../model/own-code.ts";
 
 type Quick = Pick<
   LetterActivities,
-  "beginRetry" | "project" | "recordDeath" | "policyOf" | "policyNow" | "readDead" | "checkProbe"
+  | "beginRetry"
+  | "project"
+  | "recordDeath"
+  | "policyOf"
+  | "policyNow"
+  | "readDead"
+  | "checkProbe"
+  | "checkBuild"
+  | "pinRun"
 >;
 
 // Local: it runs inside a workflow task that is there anyway, and costs one event.
@@ -43,6 +51,8 @@ export const office: Quick & Pick<LetterActivities, "followRun" | "probeSaysYes"
   readDead: (letterId) => local.readDead(letterId).catch(orElse(() => regular.readDead(letterId))),
   checkProbe: (probe) => local.checkProbe(probe).catch(orElse(() => regular.checkProbe(probe))),
   probeSaysYes: (probe) => probing.probeSaysYes(probe),
+  checkBuild: (ask) => local.checkBuild(ask).catch(orElse(() => regular.checkBuild(ask))),
+  pinRun: (ask) => local.pinRun(ask).catch(orElse(() => regular.pinRun(ask))),
   followRun: (ask) => following.followRun(ask),
 };
 

@@ -110,44 +110,63 @@ test("the help of a command", async () => {
     the end.
 
     Arguments:
-      id                        letter ids, which may be shortened; workflow ids; or - to read ids from
-                                standard input
+      id                                         letter ids, which may be shortened; workflow ids; or -
+                                                 to read ids from standard input
 
     Options:
-      --input <json>            a new input: JSON, @file, or - for standard input
-      --edit                    edit the input in $VISUAL or $EDITOR first
-      --after <duration>        wait so long first, such as 10m or "2 hours"
-      --cancel                  take back a retry that is set for later; the retention begins anew
-      --unchecked               take the new input without asking the job's worker; recorded in the
-                                story
-      --wait                    wait for the outcome, also off a terminal
-      --no-wait                 return once the run has started, also on a terminal
-      --yes                     with --filter: do not ask
-      -o, --output <format>     for people, or for programs (choices: "table", "json", "jsonl", default:
-                                "table")
-      --config <file>           configuration, in place of dlo.config.ts (.mts, .js, .mjs) in this
-                                folder
-      --filter <line>           in place of ids: the letters that this fits, as dlo list finds them;
-                                open ones, unless it says a status. It asks first. Several are a
-                                redrive: see dlo redrive
-      --dry-run                 with --filter: say how many it would take, and which not and why not;
-                                change nothing
-      --by <who>                who asks; recorded in the letter's story (default: your user name)
-      --reason <text>           why; recorded in the letter's story
-      --request-id <id>         makes a repeat harmless: a letter carries out a request once
-      -h, --help                print this help
+      --input <json>                             a new input: JSON, @file, or - for standard input
+      --edit                                     edit the input in $VISUAL or $EDITOR first
+      --after <duration>                         wait so long first, such as 10m or "2 hours"
+      --cancel                                   take back a retry that is set for later; the retention
+                                                 begins anew
+      --unchecked                                take the new input without asking the job's worker;
+                                                 recorded in the story
+      --wait                                     wait for the outcome, also off a terminal
+      --no-wait                                  return once the run has started, also on a terminal
+      --yes                                      with --filter: do not ask
+      -o, --output <format>                      for people, or for programs (choices: "table", "json",
+                                                 "jsonl", default: "table")
+      --config <file>                            configuration, in place of dlo.config.ts (.mts, .js,
+                                                 .mjs) in this folder
+      --filter <line>                            in place of ids: the letters that this fits, as dlo
+                                                 list finds them; open ones, unless it says a status. It
+                                                 asks first. Several are a redrive: see dlo redrive
+      --dry-run                                  with --filter: say how many it would take, and which
+                                                 not and why not; change nothing
+      --by <who>                                 who asks; recorded in the letter's story (default: your
+                                                 user name)
+      --reason <text>                            why; recorded in the letter's story
+      --request-id <id>                          makes a repeat harmless: a letter carries out a request
+                                                 once
+      -h, --help                                 print this help
+
+    For this retry alone, in place of what the job's contract says:
+      --on-build <deployment:build>              run all of it on this build of versioned workers
+      --task-queue <name>                        for workers of another task queue
+      --as-job <name>                            as another job, with the same input and under the same
+                                                 workflow id
+      --start-to-close-timeout <duration>        how long one attempt may take
+      --schedule-to-start-timeout <duration>     how long it may wait for a worker
+      --schedule-to-close-timeout <duration>     how long all attempts may take together
+      --heartbeat-timeout <duration>             how long an attempt may be silent
+      --retry-maximum-attempts <attempts>        the first one counts, too
+      --retry-initial-interval <duration>        how long before the second attempt
+      --retry-backoff-coefficient <factor>       each pause is so many times the one before
+      --retry-maximum-interval <duration>        no pause is longer
+      --retry-non-retryable-error-types <types>  errors that end it at once, with commas between
 
     Connection:
-      --address <host:port>     Temporal's frontend
-      --namespace <name>        Temporal namespace
-      --profile <name>          profile of Temporal's own configuration file
-      --tls                     connect with TLS, trusting the system's certificates
-      --tls-ca <file>           certificate of the authority that signed the server's
-      --tls-cert <file>         client certificate, with --tls-key
-      --tls-key <file>          key of the client certificate
-      --tls-server-name <name>  name that the server's certificate must have
-      --api-key <key>           API key; implies --tls
-      --database-url <url>      Postgres, such as postgres://user:password@host:5432/database
+      --address <host:port>                      Temporal's frontend
+      --namespace <name>                         Temporal namespace
+      --profile <name>                           profile of Temporal's own configuration file
+      --tls                                      connect with TLS, trusting the system's certificates
+      --tls-ca <file>                            certificate of the authority that signed the server's
+      --tls-cert <file>                          client certificate, with --tls-key
+      --tls-key <file>                           key of the client certificate
+      --tls-server-name <name>                   name that the server's certificate must have
+      --api-key <key>                            API key; implies --tls
+      --database-url <url>                       Postgres, such as
+                                                 postgres://user:password@host:5432/database
 
     Exit code 1 if a retry that was waited for died again, or a redrive stopped.
 
@@ -155,6 +174,7 @@ test("the help of a command", async () => {
       dlo retry 0197a3b2-1c4d
       dlo retry 0197a3b2-1c4d --edit --reason "the release date was in the wrong century"
       dlo retry 0197a3b2-1c4d --input @mended.json --wait
+      dlo retry 0197a3b2-1c4d --on-build payments:1.4.2 --start-to-close-timeout 1h --retry-maximum-attempts 1
       dlo retry --filter 'category:network failed:<4h' --reason "the gateway is back"
       dlo list --category network --output jsonl | dlo retry - --after 10m --reason "the gateway is back""
   `);

@@ -73,6 +73,16 @@ test("what cannot be meant is refused at the door", async () => {
   });
   await expect(retry({ activity: { startToCloseTimeout: "soon" } })).rejects.toMatchObject({ code: "USAGE" });
   await expect(retry({ activity: { retry: { maximumAttempts: -1 } } })).rejects.toMatchObject({ code: "USAGE" });
+  for (const build of [
+    "1.4.2",
+    { buildId: "1.4.2" },
+    { deploymentName: "vans", buildId: "" },
+    { deploymentName: "vans", buildId: "1", x: 1 },
+  ])
+    await expect(retry({ build })).rejects.toMatchObject({
+      code: "USAGE",
+      message: expect.stringContaining("run.build must be an object such as") as string,
+    });
   await expect(office.dlo.letters.retry(id, { run: {}, after: "1h" })).rejects.toMatchObject({ code: "USAGE" });
   expect(await office.dlo.letters.get(id)).toMatchObject({ status: "parked", retries: 0 });
   expect(deliver.contract.activity.retry).toEqual({ maximumAttempts: 1 });

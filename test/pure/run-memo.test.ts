@@ -3,7 +3,17 @@ import { expect, test } from "vitest";
 import { asRunMemo, readRunMemo, runMemoKey, traceIdOf } from "../../model/run-memo.ts";
 
 test("a memo that our client wrote is read as it is", () => {
-  const memo = { version: 1, headers: { a: "b" }, idempotencyKey: "i", key: "k", batch: "b", retry: 2, deaths: 3 };
+  const build = { deploymentName: "vans", buildId: "2" };
+  const memo = {
+    version: 1,
+    headers: { a: "b" },
+    idempotencyKey: "i",
+    key: "k",
+    batch: "b",
+    retry: 2,
+    deaths: 3,
+    build,
+  };
   expect(readRunMemo({ [runMemoKey]: memo, other: 1 })).toEqual(memo);
   expect(readRunMemo(undefined)).toEqual({});
 });
@@ -18,6 +28,7 @@ test("numbers that a plain CLI makes of texts are taken as texts, and what makes
       batch: "",
       retry: -1,
       deaths: 1.5,
+      build: { deploymentName: "vans", buildId: "" },
     }),
   ).toEqual({
     headers: { n: "1", flag: "true" },

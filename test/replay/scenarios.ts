@@ -1,9 +1,10 @@
 import { ApplicationFailure } from "@temporalio/common";
+import { z } from "zod";
 import type { EventType } from "../../model/event.ts";
 import { deliveryWorkflowId } from "../../model/event-delivery.ts";
 import type { Hooks } from "../../model/hooks.ts";
 import { defaultOffice, letterWorkflowId, pruneWorkflowId, redriveWorkflowId } from "../../model/ids.ts";
-import type { HandlerOptions } from "../../model/index.ts";
+import { defineJob, type HandlerOptions } from "../../model/index.ts";
 import { deliver, gate, type PostOffice } from "../setup/post-office.ts";
 import { until } from "../setup/world.ts";
 
@@ -256,6 +257,20 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    name: "letter-retried-on-build",
+    async play(office) {
+      await retriedOnBuild(office, "letter-retried-on-build");
+      return await closed(office, "letter-retried-on-build");
+    },
+  },
+  {
+    name: "retry-run-on-build",
+    async play(office) {
+      await retriedOnBuild(office, "retry-run-on-build");
+      return { workflowId: "retry-run-on-build" };
+    },
+  },
+  {
     name: "redrive-stopped-and-resumed",
     async play(office) {
       for (const id of ["redriven-0", "redriven-1"]) await office.dead(id, { to: "redriven" });
@@ -367,6 +382,28 @@ async function deadOf(
   });
   await run.result().catch(() => undefined);
   return (await office.dlo.letters.get(id)).id;
+}
+
+/** Recovers a letter by a retry on the build of a versioned worker, which has a task queue of its own. */
+async function retriedOnBuild(office: PostOffice, id: string): Promise<void> {
+  const [taskQueue, build] = ["vans", { deploymentName: "vans", buildId: "1" }];
+  const byVan = defineJob({ name: deliver.name, taskQueue, input: z.object({ to: z.string() }) });
+  const worker = await office.worker({
+    jobs: [byVan.handle(() => "delivered")],
+    worker: {
+      workerDeploymentOptions: { version: build, useWorkerVersioning: true, defaultVersioningBehavior: "AUTO_UPGRADE" },
+    },
+  });
+  const { workflowService } = office.dlo.temporal;
+  await until(async () => {
+    await workflowService.setWorkerDeploymentCurrentVersion({
+      ...{ namespace: office.namespace, ...build, identity: "tester" },
+    });
+    return true;
+  });
+  await office.dead(id);
+  await office.dlo.letters.retry(id, { run: { taskQueue, build }, waitFor: "30 seconds" });
+  await worker.stop();
 }
 
 async function hooksFollow(office: PostOffice): Promise<boolean> {
