@@ -167,11 +167,12 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
 
     checkProbe: async (name) => unknownProbe(needs.probes, name),
 
-    async policyNow(letterId) {
+    async policyNow(letterId, revision) {
       const found = await translated(() => policyOfLetter(db, letterId));
       if (found === undefined) throw noRow(letterId);
       const policy = queuePolicy(needs.queues[found.queue], needs.defaults, found.own);
-      return policyChange(found.policy, policy) === undefined ? undefined : policy;
+      const isApplied = found.revision <= revision && policyChange(found.policy, policy) === undefined;
+      return isApplied ? undefined : policy;
     },
 
     async readDead(letterId) {
@@ -179,7 +180,10 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
       if (found === undefined) return undefined;
       const { dead, payloadData, memoData } = found;
       const payloads = payloadData === null ? [] : await portable(payloadData, needs.codecs);
-      return packSeed({ payloads, memo: await storedMemo(memoData, needs.codecs), dead });
+      const memo = await storedMemo(memoData, needs.codecs);
+      const packed = packSeed({ payloads, memo, dead });
+      // With input and error together it would pass through Temporal neither here nor on its way to the worker.
+      return packed.length > largestSeedBytes ? packSeed({ payloads: [], memo, dead }) : packed;
     },
 
     followRun: (ask) => followRun(client, ask),
@@ -203,6 +207,9 @@ async function portable(data: Uint8Array, codecs: readonly Codec[]): Promise<See
 function noRow(letterId: string): ApplicationFailure {
   return ApplicationFailure.nonRetryable(`Dead letter ${letterId} has no row in this database`, "LETTER_NOT_FOUND");
 }
+
+/** Temporal takes 2 MiB for the arguments of an activity. */
+const largestSeedBytes = 2_000_000;
 
 /** Temporal takes 4 MiB an answer, and a child's start repeats the input. */
 const largestLocalBytes = 1_000_000;

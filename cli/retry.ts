@@ -54,7 +54,6 @@ Exit code 1 if a retry that was waited for died again, or a redrive stopped.
 Examples:
   dlo retry 0197a3b2-1c4d
   dlo retry 0197a3b2-1c4d --edit --reason "the release date was in the wrong century"
-  dlo retry 0197a3b2-1c4d --input @mended.json --wait
   dlo retry 0197a3b2-1c4d --when payment-gateway
   dlo retry 0197a3b2-1c4d --on-build payments:1.4.2 --start-to-close-timeout 1h --retry-maximum-attempts 1
   dlo retry --filter 'category:network failed:<4h' --reason "the gateway is back"

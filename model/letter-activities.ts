@@ -26,8 +26,12 @@ export type LetterActivities = {
   checkProbe(probe: string): Promise<string | undefined>;
   /** The policy that a queue has now. */
   policyOf(queue: string): Promise<QueuePolicy>;
-  /** The policy that a letter would have if it died now; undefined where it has that already. */
-  policyNow(letterId: string): Promise<QueuePolicy | undefined>;
+  /**
+   * The policy that a letter would have if it died now; undefined where it has that already.
+   *
+   * @param revision of the letter: with a newer row it was applied before, by a task that a crash lost
+   */
+  policyNow(letterId: string, revision: number): Promise<QueuePolicy | undefined>;
   /** What its job's own code is told: a packed `RunSeed`, with `dead`. Undefined where the letter is closed, or gone. */
   readDead(letterId: string): Promise<Uint8Array | undefined>;
   /** Refuses a build that has no worker of this task queue, as `BUILD_UNKNOWN`. */

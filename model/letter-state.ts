@@ -82,6 +82,8 @@ export type RunningCode = {
   readonly name: OwnCode;
   /** Who asked for it; absent where a death began it. */
   readonly asked?: { readonly by?: string; readonly reason?: string };
+  /** The letter expires when it is done. `onExpire` that is run again by command ends the letter where it has run. */
+  readonly ends?: true;
   /** Why it failed; absent while it runs. */
   readonly failed?: string;
 };

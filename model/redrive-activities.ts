@@ -57,7 +57,7 @@ export type RedrivePreview = {
     readonly samples: readonly string[];
   }[];
   readonly samples: readonly PreviewedLetter[];
-  /** Where policies are applied: what changes, for which letters; those whose policy stays are not in it. */
+  /** Where policies are applied: what changes, for how many letters; those whose policy stays are not in it. At most 200. */
   readonly policies?: readonly PreviewedPolicy[];
 };
 

@@ -17,12 +17,19 @@ export type PolicyRow = Pick<typeof deadLetters.$inferSelect, keyof typeof polic
 /** A letter's policy as its row has it, beside what it is made of: its queue, and what goes before that queue's rules. */
 export type LetterPolicy = { readonly queue: string; readonly own: OwnPolicy; readonly policy: QueuePolicy };
 
+export type KnownPolicy = LetterPolicy & { readonly revision: number };
+
 /** Undefined: there is no such letter. */
-export async function policyOfLetter(db: Db, letterId: string): Promise<LetterPolicy | undefined> {
+export async function policyOfLetter(db: Db, letterId: string): Promise<KnownPolicy | undefined> {
   const [row] = await translatingErrors(db, async () =>
-    db.select(policyRowColumns).from(deadLetters).where(eq(id, letterId)),
+    db
+      .select({ ...policyRowColumns, revision: deadLetters.revision })
+      .from(deadLetters)
+      .where(eq(id, letterId)),
   );
-  return row === undefined ? undefined : policyOfRow(row);
+  if (row === undefined) return undefined;
+  const { revision, ...columns } = row;
+  return { ...policyOfRow(columns), revision };
 }
 
 export function policyOfRow({ queue, ownPolicy, ...row }: PolicyRow): LetterPolicy {

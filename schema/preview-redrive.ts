@@ -52,7 +52,11 @@ export async function previewRedrive(
       leavesOut,
       samples: taken.slice(0, first ?? samples).map(sampleOf),
       ...(spec.command.name === "applyPolicy" && {
-        policies: await changedPolicies(db, sql`select id ${taking}`, policyFor),
+        policies: await changedPolicies(
+          db,
+          sql`select id ${taking} order by ${orderOf(order)} limit ${first}`,
+          policyFor,
+        ),
       }),
     };
   });
@@ -61,17 +65,30 @@ export async function previewRedrive(
 /** The policy that a letter would get now. */
 export type PolicyFor = (letter: Pick<LetterPolicy, "queue" | "own">) => QueuePolicy;
 
+/** What changes, the most letters first; what changes alike in a queue is one, whatever the letters had of their own. */
 async function changedPolicies(db: Db, ids: SQL, policyFor: PolicyFor): Promise<PreviewedPolicy[]> {
-  const changed: PreviewedPolicy[] = [];
-  for (const group of await policyGroups(db, ids)) {
+  const groups = (await policyGroups(db, ids)).flatMap((group) => {
     const change = policyChange(group.policy, policyFor(group));
-    if (change === undefined) continue;
-    const retentionMs = change.retentionMs?.is;
-    const ended = typeof retentionMs === "number" ? await endedUnder(db, ids, group, retentionMs) : 0;
-    changed.push({ queue: group.queue, letters: group.letters, change, ended });
-  }
-  return changed;
+    return change === undefined ? [] : [{ ...group, change }];
+  });
+  const shorter = groups.flatMap((group) => {
+    const toMs = group.change.retentionMs?.is;
+    return typeof toMs === "number" ? [{ ...group, toMs }] : [];
+  });
+  const ended = await endedUnder(db, ids, shorter);
+  const changed = new Map<string, PreviewedPolicy>();
+  const add = (one: PreviewedPolicy) => {
+    const key = JSON.stringify([one.queue, one.change]);
+    const before = changed.get(key) ?? { ...one, letters: 0, ended: 0 };
+    changed.set(key, { ...before, letters: before.letters + one.letters, ended: before.ended + one.ended });
+  };
+  for (const { queue, letters, change } of groups) add({ queue, letters, change, ended: 0 });
+  for (const [i, { queue, change }] of shorter.entries()) add({ queue, letters: 0, change, ended: ended[i] ?? 0 });
+  return [...changed.values()].toSorted((one, other) => other.letters - one.letters).slice(0, mostPolicies);
 }
+
+/** They pass through Temporal. */
+const mostPolicies = 200;
 
 type RawSample = {
   id: string;

@@ -228,6 +228,7 @@ function isAnswered(filter: Filter, left: readonly KeyCondition[], open: boolean
   switch (only.key) {
     case "anyError":
     case "tag":
+    case "failedCode":
       return true;
     default:
       return false;
@@ -278,6 +279,7 @@ function hasIndex({ key, negated }: KeyCondition, filter: Filter, switches: Swit
   switch (key) {
     case "tag":
     case "anyError":
+    case "failedCode":
       return true;
     case "text":
       return switches.text && textsIn(filter).every(hasTrigram);

@@ -155,7 +155,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     setCurrentDetails(letterDetails(state, workflowInfo().namespace));
     if (isOnDeadDue(state)) {
       state = { ...state, codeDeaths: state.deaths };
-      beginCode("onDead");
+      beginCode({ name: "onDead" });
     }
     if (shouldConsider()) await considerRetry();
     alarm.set(nextRingMs(state));
@@ -304,7 +304,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
           await handOn(state.handOnTo, { ...signatureOf(command) }, { requestIds }, itemOf(command, "done"));
           return undefined;
         }
-        if (hasCode(state, "onExpire")) return await askCode("onExpire", command, requestIds);
+        if (hasCode(state, "onExpire")) return await askCode("onExpire", command, { requestIds, ends: true });
         return await close("expired", signed("expired", command), requestIds, itemOf(command, "done"));
       case "discard":
         return await close("discarded", signed("discarded", command), requestIds, itemOf(command, "done"));
@@ -325,7 +325,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
       }
       case "runCode": {
         const code = command.code ?? state.code?.name;
-        return code === undefined ? undefined : await askCode(code, command, requestIds);
+        return code === undefined ? undefined : await askCode(code, command, { requestIds });
       }
       case "applyPolicy":
         return await applyPolicy(command, requestIds);
@@ -453,15 +453,10 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
       },
       (failure: unknown) => inbox.push({ kind: "retryEnded", outcome: { runId, failure } }),
     );
-    const { code } = state;
-    const dropped = dropCode();
     await project(
       { status: "retrying", retries: state.retries + 1, retryRunId: runId, expiresAtMs: null },
-      [{ type: "retrying", atMs: Date.now(), runId, ...signatureOf(command) }, ...dropped],
-      {
-        ...{ retriedAtMs: Date.now(), ...itemOf(command, "running", { runId }) },
-        ...(code?.failed !== undefined && { failedCode: null }),
-      },
+      [{ type: "retrying", atMs: Date.now(), runId, ...signatureOf(command) }, ...dropCode()],
+      { retriedAtMs: Date.now(), ...itemOf(command, "running", { runId }) },
     );
     if (run.build !== undefined) {
       const why = await office.pinRun({ workflowId: state.jobWorkflowId, runId, build: run.build, taskQueue });
@@ -526,6 +521,8 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
       ...(ownRun && state.redrive !== undefined && { redrive: state.redrive }),
     });
     state = { ...state, revision, status: "parked", expiresAtMs };
+    const dropped = dropCode();
+    if (dropped.length > 0) await project({}, dropped);
     // A run that had parked itself may be known, and not the latest: with fewer deaths than its row the letter never closed.
     if (recorded.deaths < state.deaths) return;
     showDeath(recorded.death);
@@ -545,8 +542,11 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     show(searchAttributes.job, letter.job, state.job);
     // The newest run's input is the one that is run again, and so is its door.
     state = { ...state, deaths, lastDeath: death, job: letter.job, taskQueue: letter.taskQueue };
-    if (letter.ownCode !== undefined) state = { ...state, ownCode: letter.ownCode };
-    if (state.status === "parked" && !waitsToRetry(state)) await park(dropCode());
+    const { ownCode: _, ...rest } = state;
+    state = letter.ownCode === undefined ? rest : { ...rest, ownCode: letter.ownCode };
+    const dropped = dropCode();
+    if (state.status === "parked" && !waitsToRetry(state)) await park(dropped);
+    else if (dropped.length > 0) await project({}, dropped);
   }
 
   /** Waits for the newest run of the id, which the letter did not start. */
@@ -580,11 +580,12 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
 
   /** Whether its queue may retry it by itself, and that was not decided for its last death yet. */
   function shouldConsider(): boolean {
-    const { autoRetry, status, following, consideredDeaths = 0, deaths } = state;
+    const { autoRetry, status, code, following, consideredDeaths = 0, deaths } = state;
     return (
       autoRetry !== undefined &&
       status === "parked" &&
       !waitsToRetry(state) &&
+      code?.name !== "onExpire" &&
       following === undefined &&
       consideredDeaths < deaths
     );
@@ -634,7 +635,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     command: Command,
     requestIds: LetterState["requestIds"],
   ): Promise<ApplicationFailure | undefined> {
-    const policy = await office.policyNow(state.letterId);
+    const policy = await office.policyNow(state.letterId, state.revision);
     if (policy === undefined) {
       const why = "it has the policy already that its queue has now";
       await project({ requestIds }, [], itemOf(command, "skipped", { code: "unchanged", why }));
@@ -651,13 +652,11 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
   }
 
   /** Runs the job's own code beside whatever else the letter does. */
-  function beginCode(name: OwnCode, asked?: RunningCode["asked"]): void {
-    codeScope?.cancel();
-    const code: RunningCode = { name, ...(asked && { asked }) };
+  function beginCode(code: RunningCode): void {
     state = { ...state, code };
     codeScope = new CancellationScope();
     codeScope
-      .run(() => runCode(name))
+      .run(() => runCode(code.name))
       .then(
         (end) => end !== undefined && inbox.push({ kind: "codeEnded", code, end }),
         (failure: unknown) => {
@@ -678,42 +677,50 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     });
   }
 
-  /** Runs it because somebody asked, or because the retention ended. */
+  /**
+   * Runs it because somebody asked, or because the retention ended.
+   *
+   * @param how `ends`: the letter expires, also where the job has no such code any more
+   */
   async function askCode(
     name: OwnCode,
     signature: LetterSignature,
-    requestIds = state.requestIds,
+    { requestIds = state.requestIds, ends = false }: { requestIds?: LetterState["requestIds"]; ends?: boolean },
   ): Promise<ApplicationFailure | undefined> {
-    const { pendingRetry: _, ...rest } = state;
     const event: LetterEvent = {
       type: "code_asked",
       atMs: Date.now(),
       ...signatureOf(signature),
       data: { code: name },
     };
+    const dropped = dropCode();
     // It closes the letter, so nothing else may be on its way.
-    if (name === "onExpire") state = rest;
+    if (name === "onExpire") state = withoutPending(state);
     const clock = name === "onExpire" ? { expiresAtMs: null, retryAtMs: null } : {};
-    await project({ requestIds, ...clock }, [event], { failedCode: null, ...itemOf(signature, "done") });
+    await project({ requestIds, ...clock }, [...dropped, event], itemOf(signature, "done"));
     const { by, reason } = signature;
-    beginCode(name, { ...(by !== undefined && { by }), ...(reason !== undefined && { reason }) });
+    beginCode({
+      name,
+      asked: { ...(by !== undefined && { by }), ...(reason !== undefined && { reason }) },
+      ...(ends && { ends }),
+    });
     return undefined;
   }
 
-  async function endCode({ name, asked }: RunningCode, { ran, result, failure }: CodeEnd): Promise<void> {
+  async function endCode({ name, asked, ends }: RunningCode, { ran, result, failure }: CodeEnd): Promise<void> {
     const { code: _, ...rest } = state;
     state = rest;
     const why =
       failure !== undefined
         ? codeFailure(failure)
-        : ran === false && asked !== undefined && name === "onDead"
+        : ran === false && asked !== undefined && ends !== true
           ? `job ${state.job} has no ${name} in its worker`
           : undefined;
     const data = { code: name, deaths: state.deaths, ...(why !== undefined && { why }), ...(result && { result }) };
     const event: LetterEvent = { type: why === undefined ? "code_ran" : "code_failed", atMs: Date.now(), data };
     if (why !== undefined) {
       state = { ...state, code: { name, failed: why } };
-      return void (await project({}, [event], { failedCode: name }));
+      return void (await project({}, [event]));
     }
     if (ran === true) await project({}, [event]);
     if (name !== "onExpire") return;
@@ -751,7 +758,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
 
   async function expire(): Promise<void> {
     if (hasCode(state, "onExpire"))
-      return void (await askCode("onExpire", { by: officeActor, reason: "its retention ended" }));
+      return void (await askCode("onExpire", { by: officeActor, reason: "its retention ended" }, { ends: true }));
     const event: LetterEvent = { type: "expired", atMs: Date.now(), by: officeActor, reason: "its retention ended" };
     const why = await close("expired", event, state.requestIds);
     // A death is on its way, which begins a new retention.
@@ -768,13 +775,13 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     expiresAtMs: number | null = null,
     item: Pick<Projection, "item"> = {},
   ): Promise<void> {
-    const { pendingRetry: _, ...rest } = state;
-    state = rest;
+    state = withoutPending(state);
     const nowMs = Date.now();
     const runsOn = expiresAtMs !== null && expiresAtMs > nowMs;
     await project(
       { status: "parked", retryAtMs: null, expiresAtMs: runsOn ? expiresAtMs : expiryFrom(nowMs, state.retentionMs) },
-      events,
+      // With a clock of its own again, what was to be its end is none.
+      [...events, ...dropCode("onExpire")],
       item,
     );
   }
@@ -810,7 +817,8 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     const next = { ...state, ...change, revision: state.revision + 1 };
     const { letterId, revision, status, expiresAtMs, retryAtMs, retries, expiryRetries } = next;
     const retryWhen = next.pendingRetry?.when ?? null;
-    const row = { status, expiresAtMs, retryAtMs, retryWhen, retries, expiryRetries };
+    const failedCode = next.code?.failed === undefined ? null : next.code.name;
+    const row = { status, expiresAtMs, retryAtMs, retryWhen, failedCode, retries, expiryRetries };
     const result = await office.project({ letterId, revision, events, ...row, ...more });
     if (result !== "dying") state = next;
     return result;
@@ -895,6 +903,10 @@ function signatureOf({ by, reason, requestId }: LetterSignature): Pick<LetterEve
     ...(reason !== undefined && { reason }),
     ...(requestId !== undefined && { requestId }),
   };
+}
+
+function withoutPending({ pendingRetry: _, ...rest }: LetterState): LetterState {
+  return rest;
 }
 
 /** What is told to the redrive that asked for this, if one did. A letter is in one at a time. */

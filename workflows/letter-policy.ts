@@ -21,7 +21,8 @@ export function policyState({ retentionMs, onExpire, maximumRetries, ...policy }
 export function underPolicy(letter: LetterState, policy: QueuePolicy, nowMs: number): Partial<LetterState> {
   const { retentionMs, expiresAtMs, lastDeath } = letter;
   // Without a clock are one that waits for its retry, and one whose own code runs or has failed: a person is to see that.
-  const hasClock = !waitsToRetry(letter) && (expiresAtMs !== null || retentionMs === "indefinite");
+  const hasClock =
+    !waitsToRetry(letter) && letter.code?.name !== "onExpire" && (expiresAtMs !== null || retentionMs === "indefinite");
   const was = { retentionMs, expiresAtMs, diedAtMs: lastDeath.atMs };
   return {
     ...policyState(policy),

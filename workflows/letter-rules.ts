@@ -1,4 +1,4 @@
-import { ActivityFailure, ApplicationFailure } from "@temporalio/workflow";
+import { ActivityFailure, ApplicationFailure, TimeoutFailure } from "@temporalio/workflow";
 import type { Command } from "../model/command.ts";
 import type { LetterState } from "../model/letter-state.ts";
 import type { OwnCode } from "../model/own-code.ts";
@@ -22,22 +22,34 @@ export function refusal(state: LetterState, command: Command): ApplicationFailur
       `${longestQueue} commands wait already for the outcome of the retry of dead letter ${state.letterId}. Wait for it, or cancel run ${state.retryRunId}`,
       "LETTER_BUSY",
     );
+  if (command.name === "expire" && state.code?.name === "onExpire" && codeRuns(state))
+    return codeIsRunning(state, "onExpire");
   return command.name === "runCode" ? codeRefusal(state, command.code) : undefined;
 }
 
-function codeRefusal({ letterId, code }: LetterState, asked: OwnCode | undefined): ApplicationFailure | undefined {
+function codeRefusal(state: LetterState, asked: OwnCode | undefined): ApplicationFailure | undefined {
+  const { letterId, code } = state;
   const name = asked ?? code?.name;
   if (name === undefined)
     return ApplicationFailure.nonRetryable(
       `No own code of dead letter ${letterId} has failed, so there is none to run again. Say which is to run: code: "onDead" or "onExpire"`,
       "USAGE",
     );
-  if (code?.name === name && code.failed === undefined)
+  if (code?.name === name && codeRuns(state)) return codeIsRunning(state, name);
+  // Its end waits for it: in its place another would leave the letter without any.
+  if (code?.name === "onExpire" && name !== "onExpire")
     return ApplicationFailure.nonRetryable(
-      `${name} of dead letter ${letterId} is running. Wait for it: what fails is tried again by itself, up to 10 times`,
+      `onExpire of dead letter ${letterId} ${codeRuns(state) ? "is running" : "has failed, and its end waits for it"}. First run that, or retry, extend or discard the letter`,
       "LETTER_BUSY",
     );
   return undefined;
+}
+
+function codeIsRunning({ letterId }: LetterState, name: OwnCode): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(
+    `${name} of dead letter ${letterId} is running. Wait for it: what fails is tried again by itself, up to 10 times`,
+    "LETTER_BUSY",
+  );
 }
 
 /** What waits is in the letter's memory alone, and cannot be handed on to a new run of it. */
@@ -90,6 +102,8 @@ export function isOnDeadDue(state: LetterState): boolean {
 /** Why the job's own code failed, in a line. */
 export function codeFailure(failure: unknown): string {
   const cause = failure instanceof ActivityFailure ? failure.cause : failure;
+  if (cause instanceof TimeoutFailure && cause.timeoutType === "SCHEDULE_TO_START")
+    return "no worker took it within a day";
   if (cause instanceof ApplicationFailure) return `${cause.type ?? "Error"}: ${cause.message}`.slice(0, 1000);
   return cause instanceof Error ? `${cause.name}: ${cause.message}`.slice(0, 1000) : String(cause);
 }

@@ -47,7 +47,8 @@ export const office: Quick & Pick<LetterActivities, "followRun" | "probeSaysYes"
   project: (projection) => local.project(projection).catch(orElse(() => regular.project(projection))),
   recordDeath: (record) => local.recordDeath(record).catch(orElse(() => regular.recordDeath(record))),
   policyOf: (queue) => local.policyOf(queue).catch(orElse(() => regular.policyOf(queue))),
-  policyNow: (letterId) => local.policyNow(letterId).catch(orElse(() => regular.policyNow(letterId))),
+  policyNow: (letterId, revision) =>
+    local.policyNow(letterId, revision).catch(orElse(() => regular.policyNow(letterId, revision))),
   readDead: (letterId) => local.readDead(letterId).catch(orElse(() => regular.readDead(letterId))),
   checkProbe: (probe) => local.checkProbe(probe).catch(orElse(() => regular.checkProbe(probe))),
   probeSaysYes: (probe) => probing.probeSaysYes(probe),
@@ -66,10 +67,12 @@ export function jobWorker(taskQueue: string): JobActivities {
   });
 }
 
-/** A job's own code, run by its own worker; however long there is none. */
+/** A job's own code, run by its own worker. */
 export function ownCodeOn(taskQueue: string): OwnCodeActivities {
   return proxyActivities<OwnCodeActivities>({
     taskQueue,
+    // Where nobody serves the job any more its letters must not wait for ever, unseen.
+    scheduleToStartTimeout: "1 day",
     startToCloseTimeout: "5 minutes",
     heartbeatTimeout: "30 seconds",
     // Some 13 minutes in all, and then a person is to see it.

@@ -64,6 +64,8 @@ test("the help names what is built, and nothing else", async () => {
       amend [options] [id]               Correct a dead letter's input without running it
       extend [options] [id] [retention]  Set how long a dead letter waits before it expires
       move [options] [id...]             File a dead letter under another queue
+      run-code [options] [id...]         Run a job's own onDead or onExpire again
+      apply-policy [options] [id...]     Give letters the policy that their queue has now
       note [options] [id] [text]         Write a line into a dead letter's story
       expire [options] [id...]           End a dead letter's retention now
       discard [options] [id...]          Close a dead letter for good, without another run
@@ -117,6 +119,8 @@ test("the help of a command", async () => {
       --input <json>                             a new input: JSON, @file, or - for standard input
       --edit                                     edit the input in $VISUAL or $EDITOR first
       --after <duration>                         wait so long first, such as 10m or "2 hours"
+      --when <probe>                             go once this probe of the office's configuration says
+                                                 yes
       --cancel                                   take back a retry that is set for later; the retention
                                                  begins anew
       --unchecked                                take the new input without asking the job's worker;
@@ -173,7 +177,7 @@ test("the help of a command", async () => {
     Examples:
       dlo retry 0197a3b2-1c4d
       dlo retry 0197a3b2-1c4d --edit --reason "the release date was in the wrong century"
-      dlo retry 0197a3b2-1c4d --input @mended.json --wait
+      dlo retry 0197a3b2-1c4d --when payment-gateway
       dlo retry 0197a3b2-1c4d --on-build payments:1.4.2 --start-to-close-timeout 1h --retry-maximum-attempts 1
       dlo retry --filter 'category:network failed:<4h' --reason "the gateway is back"
       dlo list --category network --output jsonl | dlo retry - --after 10m --reason "the gateway is back""

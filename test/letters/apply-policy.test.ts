@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { z } from "zod";
+import { letterWorkflowId } from "../../model/ids.ts";
 import { defineJob, type QueueOptions } from "../../model/index.ts";
 import type { LetterRow } from "../../schema/rows.ts";
 import { ended } from "../redrive/redriven.ts";
@@ -19,6 +20,7 @@ const before: Record<string, QueueOptions> = {
   heals: {},
   busy: { retention: "30 days" },
   bulk: { retention: "30 days" },
+  crash: { retention: "30 days" },
 };
 const after: Record<string, QueueOptions> = {
   mail: { retention: "7 days", keepFor: "10 days", warnBefore: "1 day", onExpire: "retry", maximumRetries: 1 },
@@ -28,11 +30,24 @@ const after: Record<string, QueueOptions> = {
   heals: { autoRetry: { categories: ["network"], after: "1 hour" } },
   busy: { retention: "7 days" },
   bulk: { retention: "1 ms", maximumRetries: 7 },
+  crash: { retention: "7 days" },
 };
 
 let world: World;
 const retries = gate();
-const ids = ["mail-1", "held-1", "held-2", "shelf-1", "flash-1", "heals-1", "busy-1", "bulk-1", "bulk-2", "bulk-3"];
+const ids = [
+  "mail-1",
+  "held-1",
+  "held-2",
+  "shelf-1",
+  "flash-1",
+  "heals-1",
+  "busy-1",
+  "bulk-1",
+  "bulk-2",
+  "bulk-3",
+  "crash-1",
+];
 
 /** Filed under the queue that its id begins with, unless its contract names one. */
 const job = (name: string, deadLetter?: Parameters<typeof defineJob>[0]["deadLetter"]) =>
@@ -130,6 +145,17 @@ test("while a retry runs it waits for the outcome", async () => {
   retries.open(undefined);
   await until(async () => (await events("busy-1")).includes("policy_applied"));
   expect(days(await world.dlo.letters.get("busy-1"))).toBe(7);
+});
+
+test("a task that a crash lost finds the policy applied already, and goes by it", async () => {
+  const { id, revision } = await world.dlo.letters.get("crash-1");
+  // As the lost task left it: the row has the new policy and the revision that the letter is about to write.
+  await world.sql`update dlo.dead_letters set revision = ${revision + 1}, retention_ms = ${7 * dayMs} where id = ${id}`;
+  await world.dlo.letters.applyPolicy(id);
+  const state = await world.dlo.temporal.workflow
+    .getHandle(letterWorkflowId("crash-1"))
+    .query<{ retentionMs: number; revision: number }>("state");
+  expect(state).toMatchObject({ retentionMs: 7 * dayMs, revision: revision + 1 });
 });
 
 test("a dry run says what would change for how many; a redrive applies it, and leaves alone what has it already", async () => {

@@ -236,3 +236,60 @@ test("a job without such code: nothing is run, and who asks for it is told", asy
   expect(await lastEvent(id)).toMatchObject({ data: { why: "job plain has no onDead in its worker" } });
   expect(await world.dlo.letters.expire(id)).toMatchObject({ status: "expired" });
 });
+
+test("an end that waits for onExpire is not lost to onDead, nor begun twice", async () => {
+  const opened = gate();
+  does.set("b-1", async () => await (told.get("b-1")!.length === 1 ? undefined : opened.opened));
+  const { id } = await dead(both, "b-1");
+  await has(id, "code_ran");
+  await world.dlo.letters.expire(id, { by: "ann" });
+  await until(() => told.get("b-1")!.length === 2);
+  await expect(world.dlo.letters.expire(id)).rejects.toMatchObject({ code: "LETTER_BUSY" });
+  await expect(world.dlo.letters.runCode(id, { code: "onDead" })).rejects.toMatchObject({ code: "LETTER_BUSY" });
+  opened.open(undefined);
+  await has(id, "expired");
+  expect(told.get("b-1")).toHaveLength(2);
+});
+
+test("an onExpire that failed keeps its place before onDead; a new retention takes it off the letter and its row", async () => {
+  does.set("b-2", () => {
+    throw ApplicationFailure.nonRetryable("no address", "NoAddress");
+  });
+  const { id } = await dead(both, "b-2");
+  await has(id, "code_failed");
+  await world.dlo.letters.expire(id);
+  await until(async () => (await world.dlo.letters.get(id)).failedCode === "onExpire");
+  await expect(world.dlo.letters.runCode(id, { code: "onDead" })).rejects.toMatchObject({ code: "LETTER_BUSY" });
+  const extended = await world.dlo.letters.extend(id, { retention: "1 day" });
+  expect(extended).toMatchObject({ failedCode: null });
+  expect(extended.expiresAt).not.toBeNull();
+});
+
+test("an onDead that onExpire takes the place of is told of", async () => {
+  does.set("b-3", ({ deaths }) => {
+    if (told.get("b-3")!.length < 3) throw new Error(`not yet: ${deaths}`);
+  });
+  const { id } = await dead(both, "b-3");
+  await until(() => told.has("b-3"));
+  await world.dlo.letters.expire(id);
+  await has(id, "expired");
+  expect(await events(id)).toEqual(["parked", "code_dropped", "code_asked", "code_ran", "expired"]);
+});
+
+test("run by command, onExpire of a job that has none closes nothing", async () => {
+  const { id } = await dead(plain, "p-2");
+  await world.dlo.letters.runCode(id, { code: "onExpire" });
+  await has(id, "code_failed");
+  expect(await world.dlo.letters.get(id)).toMatchObject({ status: "parked", failedCode: "onExpire" });
+  expect(await world.dlo.letters.expire(id)).toMatchObject({ status: "expired" });
+});
+
+test("where input and error together are too large for Temporal, it is told of the death without the input", async () => {
+  const id = "c-large";
+  const run = await world.dlo.temporal.workflow.start("charge", {
+    ...{ workflowId: id, taskQueue: "jobs", args: [{ cents: 7, note: "x".repeat(2_060_000) }] },
+  });
+  await run.result().catch(() => undefined);
+  await has(id, "code_ran");
+  expect(told.get(id)![0]!.dead).not.toHaveProperty("input");
+});

@@ -14,6 +14,7 @@ const letter = {
   failedAt: new Date(),
   expiresAt: null,
   retryAt: null,
+  retryWhen: null,
   key: null,
 } as unknown as LetterRow;
 
