@@ -125,6 +125,6 @@ test.each([
 test.each([[["--after", "1h"]], [["--cancel"]]])("it does not go with %j", async (flags) => {
   expect(await run("retry", "0197a3b2", "--as-job", "deliver-by-hand", ...flags)).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining("without --after and --cancel") as string,
+    stderr: expect.stringContaining("without --after, --when and --cancel") as string,
   });
 });
