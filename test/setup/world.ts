@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { Connection } from "@temporalio/client";
 import proto from "@temporalio/proto";
-import { DefaultLogger, Runtime } from "@temporalio/worker";
 import postgres from "postgres";
 import { inject } from "vitest";
+import { migratedDatabase } from "./postgres.ts";
+import { quietRuntime } from "./quiet-runtime.ts";
 import type { SharedStack } from "./stack.ts";
 import { connect, type ConnectOptions, type Dlo } from "../../client/index.ts";
 import { searchAttributeNames } from "../../model/search-attributes.ts";
@@ -15,8 +16,7 @@ import {
   type RunWorkerOptions,
 } from "../../worker/index.ts";
 
-// Jobs die here by design, and each death is a warning of the SDK's.
-Runtime.install({ logger: new DefaultLogger("ERROR") });
+quietRuntime();
 
 /** A namespace and a database of one test file, on the run's stack. */
 export type World = AsyncDisposable & {
@@ -35,10 +35,12 @@ export type World = AsyncDisposable & {
 };
 
 export async function openWorld(stack?: SharedStack): Promise<World> {
-  const { address, ui, adminUrl, template } = stack ?? inject("stack");
+  quietRuntime();
+  const shared = stack ?? inject("stack");
+  const { address, ui } = shared;
   const name = `t_${randomUUID().slice(0, 8)}`;
   const opened: (() => Promise<unknown>)[] = [];
-  const databaseUrl = await createDatabase(adminUrl, template, name);
+  const databaseUrl = await migratedDatabase(shared);
   await createNamespace(address, name);
   const where = { address, namespace: name, databaseUrl };
   const track = <T extends RunningWorker>(running: T): T => {
@@ -70,19 +72,6 @@ export async function openWorld(stack?: SharedStack): Promise<World> {
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-async function createDatabase(adminUrl: string, template: string, name: string): Promise<string> {
-  const sql = postgres(adminUrl, { max: 1, onnotice: () => undefined });
-  await sql.unsafe(`create database ${name} template ${template}`);
-  await sql.end();
-  const url = new URL(adminUrl);
-  url.pathname = `/${name}`;
-  // A copied database would claim to be its template: an office knows its database by this id.
-  const own = postgres(url.toString(), { max: 1 });
-  await own`update dlo.office set database_id = ${randomUUID()}`;
-  await own.end();
-  return url.toString();
 }
 
 async function createNamespace(address: string, namespace: string): Promise<void> {

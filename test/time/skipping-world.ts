@@ -6,8 +6,8 @@ import type { LetterState } from "../../model/letter-state.ts";
 import type { LetterRow } from "../../schema/rows.ts";
 import { resolveTimeSkippingServer } from "../../stack/temporal-binary.ts";
 import { runOffice, type RunOfficeOptions, runWorker } from "../../worker/index.ts";
-import { emptyDatabase } from "../setup/postgres.ts";
-import { migrateDatabase } from "../../setup/migrate.ts";
+import { migratedDatabase } from "../setup/postgres.ts";
+import { quietRuntime } from "../setup/quiet-runtime.ts";
 import { z } from "zod";
 
 type Contract = Omit<Parameters<typeof defineJob>[0], "name" | "input">;
@@ -38,12 +38,12 @@ export async function openSkippingWorld(
   office: RunOfficeOptions = {},
   code: HandlerOptions = {},
 ): Promise<SkippingWorld> {
+  quietRuntime();
   const { path } = await resolveTimeSkippingServer({ progress: () => undefined });
   const env = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: "existing-path", path } },
   });
-  const databaseUrl = await emptyDatabase();
-  await migrateDatabase(databaseUrl);
+  const databaseUrl = await migratedDatabase();
   const behaviours = new Map<string, (ctx: JobContext) => unknown>();
   const where = { address: env.address, namespace: "default" };
   const jobs = Object.entries(contracts).map(([name, contract]): HandledJob =>
