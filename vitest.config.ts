@@ -1,8 +1,18 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { LongFirst } from "./test/setup/long-first.ts";
 
 const stackSetup = "test/setup/stack.ts";
+const pure = "test/pure/**";
+/** What has to be as it is for a user: processes of their own, and bundles that are made. */
+const apart = ["test/{package,replay,stack,testing}/**/*.test.ts"];
+
+const onStack = {
+  globalSetup: existsSync(here(stackSetup)) ? [stackSetup] : [],
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+};
 
 export default defineConfig({
   resolve: {
@@ -13,8 +23,10 @@ export default defineConfig({
     ],
   },
   test: {
-    maxWorkers: 2,
+    // One waits for a timer or a server while two compute: this many are right for two processors.
+    maxWorkers: 3,
     teardownTimeout: 60_000,
+    sequence: { sequencer: LongFirst },
     projects: [
       {
         extends: true,
@@ -22,19 +34,24 @@ export default defineConfig({
           name: "pure",
           include: ["**/*.test.ts"],
           exclude: ["node_modules", "dist", ".test", ".dlo", "test/!(pure)/**", "test/*.test.ts"],
+          // To start a process and to load what a file imports takes far longer than its tests.
+          isolate: false,
         },
       },
       {
         extends: true,
         test: {
+          ...onStack,
           name: "stack",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/pure/**"],
-          globalSetup: existsSync(here(stackSetup)) ? [stackSetup] : [],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          exclude: [pure, ...apart],
+          // Temporal's worker takes two seconds of processor time to load and to warm up.
+          isolate: false,
+          unstubEnvs: true,
+          setupFiles: ["test/setup/kept-bundles.ts"],
         },
       },
+      { extends: true, test: { ...onStack, name: "apart", include: apart } },
     ],
   },
 });

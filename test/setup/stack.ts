@@ -24,10 +24,19 @@ declare module "vitest" {
   }
 }
 
+/** Vitest loads this file once for each of its projects, and they share one stack. */
+const shared = globalThis as { dloTestStack?: { readonly opened: ReturnType<typeof openSharedStack>; users: number } };
+
 export default async function setup(project: TestProject) {
-  const { stack, close } = await openSharedStack();
+  const used = (shared.dloTestStack ??= { opened: openSharedStack(), users: 0 });
+  used.users++;
+  const { stack, close } = await used.opened;
   project.provide("stack", stack);
-  return close;
+  return async () => {
+    if (--used.users > 0) return;
+    delete shared.dloTestStack;
+    await close();
+  };
 }
 
 /** The stack by itself, for programs beside the tests. */
