@@ -24,7 +24,7 @@ const succeed = defineJob({
 const die = defineJob({ name: "die", input: z.object({ n: z.number() }), activity: { retry: { maximumAttempts: 1 } } });
 
 type Rate = { readonly perSecond: number; readonly serverMs: number };
-type Measure = "bare" | "succeeds" | "dies" | "recovers";
+type Measure = "bare" | "succeeds" | "dies" | "recovers" | "redriven";
 
 const { stack, close } = await openSharedStack();
 const world = await openWorld(stack);
@@ -51,8 +51,8 @@ const bareRuns = bareWorker.run();
 const { temporalPid: serverPid } = stack;
 
 await round(0); // Warms up caches, connections and prepared statements.
-const measured: Record<Measure, Rate[]> = { bare: [], succeeds: [], dies: [], recovers: [] };
-const ratios: Record<Exclude<Measure, "bare">, number[]> = { succeeds: [], dies: [], recovers: [] };
+const measured: Record<Measure, Rate[]> = { bare: [], succeeds: [], dies: [], recovers: [], redriven: [] };
+const ratios: Record<Exclude<Measure, "bare">, number[]> = { succeeds: [], dies: [], recovers: [], redriven: [] };
 for (let i = 1; i <= rounds; i++) {
   await round(i);
   console.log(
@@ -71,8 +71,8 @@ await close();
 async function round(i: number): Promise<void> {
   const id = (what: string, n: number) => `${what}-${i}-${n}`;
   let before = await measure((n) => startBare(id("bare-a", n)));
-  const compare = async (name: Exclude<Measure, "bare">, work: (n: number) => Promise<unknown>) => {
-    const rate = await measure(work);
+  const compare = async (name: Exclude<Measure, "bare">, rated: () => Promise<Rate>) => {
+    const rate = await rated();
     const after = await measure((n) => startBare(id(`bare-${name}`, n)));
     if (i > 0) {
       ratios[name].push(rate.perSecond / ((before.perSecond + after.perSecond) / 2));
@@ -81,19 +81,42 @@ async function round(i: number): Promise<void> {
     }
     before = after;
   };
-  await compare("succeeds", async (n) => await (await world.dlo.start(succeed, { n }, { id: id("ok", n) })).result());
+  const each = (work: (n: number) => Promise<unknown>) => async () => await measure(work);
+  await compare(
+    "succeeds",
+    each(async (n) => await (await world.dlo.start(succeed, { n }, { id: id("ok", n) })).result()),
+  );
   // A death counts once its row is written and its letter parked: both are done when the job has failed.
-  await compare("dies", async (n) => {
-    const run = await world.dlo.start(die, { n }, { id: id("die", n) });
+  const dies = (what: string) => async (n: number) => {
+    const run = await world.dlo.start(die, { n }, { id: id(what, n), batch: id(what, 0) });
     await run.result().catch(() => undefined);
-  });
+  };
+  await compare("dies", each(dies("die")));
   for (let n = 0; n < items; n++) mended.add(id("die", n));
   // A recovery counts once it is confirmed and recorded: then the letter's workflow has ended.
-  await compare("recovers", async (n) => {
-    const letter = world.dlo.temporal.workflow.getHandle(letterWorkflowId(id("die", n)));
-    await letter.signal("retry", { by: "bench", requestId: id("r", n) });
-    await letter.result();
-  });
+  await compare(
+    "recovers",
+    each(async (n) => {
+      const letter = world.dlo.temporal.workflow.getHandle(letterWorkflowId(id("die", n)));
+      await letter.signal("retry", { by: "bench", requestId: id("r", n) });
+      await letter.result();
+    }),
+  );
+  await measure(dies("more"));
+  for (let n = 0; n < items; n++) mended.add(id("more", n));
+  await compare("redriven", async () => await redrive(id("more", 0)));
+}
+
+/** A whole redrive at full speed, from its start to the last outcome in its report. */
+async function redrive(batch: string): Promise<Rate> {
+  const [startedMs, startedCpuMs] = [Date.now(), cpuMs(serverPid)];
+  const options = { rate: 500, maxInFlight: items, force: true };
+  const { id } = await world.dlo.redrives.start({ filter: `batch:"${batch}"` }, options);
+  for await (const { counts } of world.dlo.redrives.follow(id)) if (counts.recovered === items) break;
+  const serverMs = (cpuMs(serverPid) - startedCpuMs) / items;
+  // Its counts are a moment late.
+  const [last] = await world.sql`select max(ended_at) as at from dlo.redrive_items where redrive_id = ${id}`;
+  return { perSecond: items / (((last!["at"] as Date).getTime() - startedMs) / 1000), serverMs };
 }
 
 async function startBare(workflowId: string): Promise<void> {
@@ -112,11 +135,12 @@ async function measure(work: (n: number) => Promise<unknown>): Promise<Rate> {
 }
 
 function report(): void {
-  const asked = { succeeds: 0.95, dies: 0.5, recovers: 0.45 };
+  const asked = { succeeds: 0.95, dies: 0.5, recovers: 0.45, redriven: 0.45 };
   const words = {
     succeeds: "jobs that succeed",
     dies: "deaths: row written, letter parked",
-    recovers: "redrive: outcome confirmed and recorded",
+    recovers: "retry by signal: outcome confirmed and recorded",
+    redriven: "a redrive at full speed, snapshot and report included",
   };
   const rows = (Object.keys(asked) as (keyof typeof asked)[]).map((name) => {
     const all = ratios[name].toSorted((a, b) => a - b);
