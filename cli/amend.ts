@@ -3,17 +3,15 @@ import type { BulkCommand } from "../client/index.ts";
 import type { Filter } from "../model/filter.ts";
 import { usage } from "../model/office-error.ts";
 import { act } from "./act.ts";
-import { cannotAskByFilter, chosenLetters, confirmChoice, withChoice, yesFlag } from "./chosen-letters.ts";
-import { configFlag } from "./config-flag.ts";
+import { cannotAskByFilter, chosenLetters, confirmChoice } from "./chosen-letters.ts";
 import { type InputFlags, newInput, sameInput } from "./new-input.ts";
+import { withLetterFlags } from "./letter-flags.ts";
 import { announceTarget } from "./open-client.ts";
-import { outputFlag } from "./output-flag.ts";
 import { ownCommand } from "./own-command.ts";
 import { readInput } from "./read-input.ts";
 import type { RunRedriveFlags } from "./run-redrive.ts";
 import { shortId } from "./short-ids.ts";
-import { type SignatureFlags, withSignature } from "./signature-flags.ts";
-import { withTarget } from "./target-flags.ts";
+import { type SignatureFlags } from "./signature-flags.ts";
 
 export function amendCommand() {
   const command = new Command("amend")
@@ -29,9 +27,6 @@ export function amendCommand() {
       "with --filter: change each letter's own input, by a JSON Patch, @file, or the name of an amendment of the office's configuration",
     )
     .option("--unchecked", "take it without asking the job's worker; recorded in the story")
-    .addOption(yesFlag())
-    .addOption(outputFlag())
-    .addOption(configFlag())
     .addHelpText(
       "after",
       `
@@ -42,7 +37,7 @@ Examples:
   dlo amend --filter 'job:import-movie payload.year>2100' --patch @mend.json --dry-run
   jq '.payload.title |= tostring | .payload' letter.json | dlo amend 0197a3b2-1c4d --input -`,
     );
-  return withTarget(withSignature(withChoice(command))).action(async (id, options) => {
+  return withLetterFlags(command).action(async (id, options) => {
     if (options.patch !== undefined && options.filter === undefined) throw usage("--patch goes with --filter");
     await announceTarget(options);
     const given = id === undefined ? [] : [id];

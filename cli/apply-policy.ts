@@ -1,12 +1,9 @@
 import { Command } from "@commander-js/extra-typings";
 import { actOnChosen } from "./act-on-chosen.ts";
-import { chosenLetters, withChoice, yesFlag } from "./chosen-letters.ts";
-import { configFlag } from "./config-flag.ts";
+import { chosenLetters } from "./chosen-letters.ts";
+import { idsHelp, withLetterFlags } from "./letter-flags.ts";
 import { announceTarget } from "./open-client.ts";
-import { outputFlag } from "./output-flag.ts";
 import { bothTimes } from "./relative-time.ts";
-import { withSignature } from "./signature-flags.ts";
-import { withTarget } from "./target-flags.ts";
 
 export function applyPolicyCommand() {
   const command = new Command("apply-policy")
@@ -15,10 +12,7 @@ export function applyPolicyCommand() {
       "A letter keeps the policy that its queue had when it died. This gives it the one that the office's configuration says now; " +
         "what its job's contract says, and a retention that was set by hand, still go before it. With --dry-run it shows what would change.",
     )
-    .argument("[id...]", "letter ids, which may be shortened; workflow ids; or - to read ids from standard input")
-    .addOption(yesFlag())
-    .addOption(outputFlag())
-    .addOption(configFlag())
+    .argument("[id...]", idsHelp)
     .addHelpText(
       "after",
       `
@@ -27,7 +21,7 @@ Examples:
   dlo apply-policy --filter 'queue:payments' --reason "kept for a week now"
   dlo apply-policy 0197a3b2-1c4d`,
     );
-  return withTarget(withSignature(withChoice(command))).action(async (given, options) => {
+  return withLetterFlags(command).action(async (given, options) => {
     await announceTarget(options);
     const chosen = await chosenLetters(given, options);
     const words = { verb: "Apply the policy to", doing: "Applying the policy to", done: "brought under their policy" };

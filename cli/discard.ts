@@ -1,3 +1,4 @@
+import { idsHelp } from "./letter-flags.ts";
 import { Command } from "@commander-js/extra-typings";
 import { configFlag } from "./config-flag.ts";
 import { withChoice } from "./chosen-letters.ts";
@@ -12,7 +13,7 @@ export function discardCommand() {
     .description(
       "Closes the letter as discarded. Its record stays until it is pruned, but its job is not run again. Asks first on a terminal, and needs --yes elsewhere.",
     )
-    .argument("[id...]", "letter ids, which may be shortened; workflow ids; or - to read ids from standard input")
+    .argument("[id...]", idsHelp)
     .option("--yes", "do not ask")
     .addOption(outputFlag())
     .addOption(configFlag())

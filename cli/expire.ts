@@ -1,3 +1,4 @@
+import { idsHelp } from "./letter-flags.ts";
 import { Command } from "@commander-js/extra-typings";
 import { configFlag } from "./config-flag.ts";
 import { withChoice } from "./chosen-letters.ts";
@@ -12,7 +13,7 @@ export function expireCommand() {
     .description(
       "Does now what the end of the retention would do: closes the letter as expired, or retries it, where its job's contract says so. Asks first on a terminal, and needs --yes elsewhere.",
     )
-    .argument("[id...]", "letter ids, which may be shortened; workflow ids; or - to read ids from standard input")
+    .argument("[id...]", idsHelp)
     .option("--yes", "do not ask")
     .addOption(outputFlag())
     .addOption(configFlag())

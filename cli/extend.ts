@@ -1,14 +1,11 @@
 import { Command } from "@commander-js/extra-typings";
 import { usage } from "../model/office-error.ts";
 import { actOnChosen } from "./act-on-chosen.ts";
-import { chosenLetters, withChoice, yesFlag } from "./chosen-letters.ts";
-import { configFlag } from "./config-flag.ts";
+import { chosenLetters } from "./chosen-letters.ts";
+import { withLetterFlags } from "./letter-flags.ts";
 import { announceTarget } from "./open-client.ts";
-import { outputFlag } from "./output-flag.ts";
 import { retentionArgument } from "./read-duration.ts";
 import { bothTimes } from "./relative-time.ts";
-import { withSignature } from "./signature-flags.ts";
-import { withTarget } from "./target-flags.ts";
 
 export function extendCommand() {
   const command = new Command("extend")
@@ -19,9 +16,6 @@ export function extendCommand() {
     .usage("[options] <id> <retention>")
     .argument("[id]", "letter id, which may be shortened; the job's workflow id; or - to read ids from standard input")
     .argument("[retention]", 'how long from now, such as 60d or "30 days", or indefinite')
-    .addOption(yesFlag())
-    .addOption(outputFlag())
-    .addOption(configFlag())
     .addHelpText(
       "after",
       `
@@ -31,7 +25,7 @@ Examples:
   dlo extend --filter 'queue:payments expires:<2d' 30d
   dlo list --queue payments --output jsonl | dlo extend - 90d --by ann`,
     );
-  return withTarget(withSignature(withChoice(command))).action(async (first, second, options) => {
+  return withLetterFlags(command).action(async (first, second, options) => {
     // With a filter there is no id before it.
     const [id, span] = options.filter === undefined || second !== undefined ? [first, second] : [undefined, first];
     if (span === undefined) throw usage('How long from now? Give a retention such as 60d or "30 days", or indefinite');

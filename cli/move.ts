@@ -1,21 +1,15 @@
 import { Command } from "@commander-js/extra-typings";
 import { actOnChosen } from "./act-on-chosen.ts";
-import { chosenLetters, withChoice, yesFlag } from "./chosen-letters.ts";
-import { configFlag } from "./config-flag.ts";
+import { chosenLetters } from "./chosen-letters.ts";
+import { idsHelp, withLetterFlags } from "./letter-flags.ts";
 import { announceTarget } from "./open-client.ts";
-import { outputFlag } from "./output-flag.ts";
-import { withSignature } from "./signature-flags.ts";
-import { withTarget } from "./target-flags.ts";
 
 export function moveCommand() {
   const command = new Command("move")
     .summary("File a dead letter under another queue")
     .description("Files the letter under another dead letter queue. Nothing is run, and its clock stays as it is.")
-    .argument("[id...]", "letter ids, which may be shortened; workflow ids; or - to read ids from standard input")
+    .argument("[id...]", idsHelp)
     .requiredOption("--to <queue>", "the dead letter queue to file it under")
-    .addOption(yesFlag())
-    .addOption(outputFlag())
-    .addOption(configFlag())
     .addHelpText(
       "after",
       `
@@ -23,7 +17,7 @@ Examples:
   dlo move 0197a3b2-1c4d --to by-hand
   dlo move --filter 'queue:default category:data' --to by-hand --reason "for the data team"`,
     );
-  return withTarget(withSignature(withChoice(command))).action(async (given, options) => {
+  return withLetterFlags(command).action(async (given, options) => {
     const { to: queue } = options;
     await announceTarget(options);
     const chosen = await chosenLetters(given, options);

@@ -1,12 +1,9 @@
 import { Command } from "@commander-js/extra-typings";
 import { usage } from "../model/office-error.ts";
 import { actOnChosen } from "./act-on-chosen.ts";
-import { chosenLetters, withChoice, yesFlag } from "./chosen-letters.ts";
-import { configFlag } from "./config-flag.ts";
+import { chosenLetters } from "./chosen-letters.ts";
+import { withLetterFlags } from "./letter-flags.ts";
 import { announceTarget } from "./open-client.ts";
-import { outputFlag } from "./output-flag.ts";
-import { withSignature } from "./signature-flags.ts";
-import { withTarget } from "./target-flags.ts";
 
 export function noteCommand() {
   const command = new Command("note")
@@ -17,9 +14,6 @@ export function noteCommand() {
     .usage("[options] <id> <text>")
     .argument("[id]", "letter id, which may be shortened; the job's workflow id; or - to read ids from standard input")
     .argument("[text]", "the note")
-    .addOption(yesFlag())
-    .addOption(outputFlag())
-    .addOption(configFlag())
     .addHelpText(
       "after",
       `
@@ -28,7 +22,7 @@ Examples:
   dlo note --filter 'job:charge-card failed:2026-11-24' "part of incident 512"
   dlo list --job charge-card --output jsonl | dlo note - "part of incident 512"`,
     );
-  return withTarget(withSignature(withChoice(command))).action(async (first, second, options) => {
+  return withLetterFlags(command).action(async (first, second, options) => {
     // With a filter there is no id before it.
     const [id, text] = options.filter === undefined || second !== undefined ? [first, second] : [undefined, first];
     if (text === undefined) throw usage("What is the note? Give its text");

@@ -1,11 +1,8 @@
 import { Command } from "@commander-js/extra-typings";
 import { actOnChosen } from "./act-on-chosen.ts";
-import { chosenLetters, withChoice, yesFlag } from "./chosen-letters.ts";
-import { configFlag } from "./config-flag.ts";
+import { chosenLetters } from "./chosen-letters.ts";
+import { idsHelp, withLetterFlags } from "./letter-flags.ts";
 import { announceTarget } from "./open-client.ts";
-import { outputFlag } from "./output-flag.ts";
-import { withSignature } from "./signature-flags.ts";
-import { withTarget } from "./target-flags.ts";
 
 export function reopenCommand() {
   const command = new Command("reopen")
@@ -13,11 +10,8 @@ export function reopenCommand() {
     .description(
       "Opens a closed letter again, parked and with a new retention, so that it can be retried. One whose job has succeeded is not opened again.",
     )
-    .argument("[id...]", "letter ids, which may be shortened; workflow ids; or - to read ids from standard input")
+    .argument("[id...]", idsHelp)
     .option("--office <name>", "the office that is to keep it")
-    .addOption(yesFlag())
-    .addOption(outputFlag())
-    .addOption(configFlag())
     .addHelpText(
       "after",
       `
@@ -25,7 +19,7 @@ Examples:
   dlo reopen 0197a3b2-1c4d --reason "discarded by mistake"
   dlo reopen --filter 'status:expired cause:91aa' && dlo redrive cause:91aa`,
     );
-  return withTarget(withSignature(withChoice(command))).action(async (given, options) => {
+  return withLetterFlags(command).action(async (given, options) => {
     await announceTarget(options);
     const chosen = await chosenLetters(given, options, { closedToo: true, several: true });
     const words = { verb: "Reopen", doing: "Reopening", done: "reopened" };

@@ -15,6 +15,7 @@ import {
 } from "./chosen-letters.ts";
 import { configFlag } from "./config-flag.ts";
 import { type InputFlags, newInput, sameInput } from "./new-input.ts";
+import { idsHelp } from "./letter-flags.ts";
 import { announceTarget } from "./open-client.ts";
 import { outputFlag } from "./output-flag.ts";
 import { ownCommand } from "./own-command.ts";
@@ -34,7 +35,7 @@ export function retryCommand() {
       "Starts the job again under its own workflow id, with its recorded input unless --input or --edit gives another. " +
         "A new input is checked by the job's worker first. On a terminal it waits for the outcome, elsewhere it returns once the run has started. Several letters by --filter are followed to the end.",
     )
-    .argument("[id...]", "letter ids, which may be shortened; workflow ids; or - to read ids from standard input")
+    .argument("[id...]", idsHelp)
     .option("--input <json>", "a new input: JSON, @file, or - for standard input")
     .option("--edit", "edit the input in $VISUAL or $EDITOR first")
     .option("--after <duration>", 'wait so long first, such as 10m or "2 hours"', durationArgument)

@@ -1,13 +1,10 @@
-import { Argument, Command, Option } from "@commander-js/extra-typings";
+import { Command, Option } from "@commander-js/extra-typings";
 import { ownCodes } from "../model/own-code.ts";
 import { actOnChosen } from "./act-on-chosen.ts";
-import { chosenLetters, withChoice, yesFlag } from "./chosen-letters.ts";
-import { configFlag } from "./config-flag.ts";
+import { chosenLetters } from "./chosen-letters.ts";
+import { idsHelp, withLetterFlags } from "./letter-flags.ts";
 import { announceTarget } from "./open-client.ts";
-import { outputFlag } from "./output-flag.ts";
 import { shortId } from "./short-ids.ts";
-import { withSignature } from "./signature-flags.ts";
-import { withTarget } from "./target-flags.ts";
 
 export function runCodeCommand() {
   const command = new Command("run-code")
@@ -15,13 +12,8 @@ export function runCodeCommand() {
     .description(
       "Runs the job's own code for its letter again, in the job's worker: what failed last, unless --code says otherwise. After onExpire the letter expires.",
     )
-    .addArgument(
-      new Argument("[id...]", "letter ids, which may be shortened; workflow ids; or - to read ids from standard input"),
-    )
+    .argument("[id...]", idsHelp)
     .addOption(new Option("--code <name>", "which, in place of what failed last").choices(ownCodes))
-    .addOption(yesFlag())
-    .addOption(outputFlag())
-    .addOption(configFlag())
     .addHelpText(
       "after",
       `
@@ -30,7 +22,7 @@ Examples:
   dlo run-code 0197a3b2-1c4d --code onDead --reason "it had a bug"
   dlo run-code --filter 'failed-code:onDead job:charge-card'`,
     );
-  return withTarget(withSignature(withChoice(command))).action(async (given, options) => {
+  return withLetterFlags(command).action(async (given, options) => {
     const code = options.code === undefined ? {} : { code: options.code };
     await announceTarget(options);
     const chosen = await chosenLetters(given, options);
