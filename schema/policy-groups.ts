@@ -1,7 +1,9 @@
-import { sql } from "drizzle-orm";
+import { asc, desc, inArray, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import type { Db } from "./database.ts";
-import { type LetterPolicy, policyOfRow, type PolicyRow } from "./policy-of-row.ts";
+import { spanOrNull } from "./moments.ts";
+import { type LetterPolicy, policyOfRow, policyRowColumns } from "./policy-of-row.ts";
+import { deadLetters } from "./tables.ts";
 
 export type PolicyGroup = LetterPolicy & { readonly letters: number };
 
@@ -12,10 +14,14 @@ export type PolicyGroup = LetterPolicy & { readonly letters: number };
  * @param ids a select of the letters' ids
  */
 export async function policyGroups(db: Db, ids: SQL): Promise<PolicyGroup[]> {
-  const rows = await db.execute<Raw>(sql`
-    select ${columns}, count(*)::int as letters from dlo.dead_letters where id in (${ids})
-    group by ${columns} order by letters desc, queue`);
-  return rows.map((row) => ({ ...policyOfRow(rowOf(row)), letters: row.letters }));
+  const letters = sql<number>`count(*)::int`;
+  const rows = await db
+    .select({ ...policyRowColumns, letters })
+    .from(deadLetters)
+    .where(inArray(deadLetters.id, sql`(${ids})`))
+    .groupBy(...Object.values(policyRowColumns))
+    .orderBy(desc(letters), asc(deadLetters.queue));
+  return rows.map(({ letters: count, ...row }) => ({ ...policyOfRow(row), letters: count }));
 }
 
 /**
@@ -31,7 +37,7 @@ export async function endedUnder(
   if (groups.length === 0) return [];
   const asked = groups.map(({ queue, own, policy, toMs }, n) => ({
     ...{ n, queue, own_policy: own, to_ms: toMs },
-    ...{ retention_ms: spanOf(policy.retentionMs), keep_for_ms: spanOf(policy.keepForMs) },
+    ...{ retention_ms: spanOrNull(policy.retentionMs), keep_for_ms: spanOrNull(policy.keepForMs) },
     ...{ on_expire: policy.onExpire, hand_on_to: policy.handOnTo, maximum_retries: policy.maximumRetries },
     ...{ warn_before_ms: policy.warnBeforeMs, auto_retry: policy.autoRetry },
   }));
@@ -50,41 +56,4 @@ export async function endedUnder(
     group by g.n`);
   const found = new Map(rows.map(({ n, letters }) => [n, letters]));
   return groups.map((_, n) => found.get(n) ?? 0);
-}
-
-const columns = sql.raw(
-  "queue, own_policy, retention_ms, keep_for_ms, on_expire, hand_on_to, maximum_retries, warn_before_ms, auto_retry",
-);
-
-function spanOf(ms: number | "indefinite"): number | null {
-  return ms === "indefinite" ? null : ms;
-}
-
-/** 64-bit numbers come as texts. */
-type Raw = {
-  queue: string;
-  own_policy: PolicyRow["ownPolicy"];
-  retention_ms: string | null;
-  keep_for_ms: string | null;
-  on_expire: PolicyRow["onExpire"];
-  hand_on_to: string | null;
-  maximum_retries: number;
-  warn_before_ms: string | null;
-  auto_retry: PolicyRow["autoRetry"];
-  letters: number;
-};
-
-function rowOf(row: Raw): PolicyRow {
-  const span = (text: string | null) => (text === null ? null : Number(text));
-  return {
-    queue: row.queue,
-    ownPolicy: row.own_policy,
-    retentionMs: span(row.retention_ms),
-    keepForMs: span(row.keep_for_ms),
-    onExpire: row.on_expire,
-    handOnTo: row.hand_on_to,
-    maximumRetries: row.maximum_retries,
-    warnBeforeMs: span(row.warn_before_ms),
-    autoRetry: row.auto_retry,
-  };
 }
