@@ -1,17 +1,11 @@
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { execa } from "execa";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { letterWorkflowId } from "../../model/ids.ts";
 import { defineJob } from "../../model/index.ts";
-import { resolveTemporal } from "../../stack/temporal-binary.ts";
 import type { RunningWorker } from "../../worker/index.ts";
-import { bareEnvironment, command, environmentOf } from "../cli/dlo.ts";
 import { gate } from "../setup/post-office.ts";
 import { openWorld, until, type World } from "../setup/world.ts";
-import { type Block, blocksOf } from "./read-docs.ts";
+import { openPage, type Page } from "./open-page.ts";
 
 // The commands and queries of docs/operate.md, each in the trouble that it is for.
 
@@ -23,22 +17,15 @@ const charge = defineJob({
   activity: { retry: { maximumAttempts: 1 } },
 });
 
-let blocks: readonly Block[];
+let page: Page;
 let world: World;
 let office: RunningWorker;
-let folder: string;
-let path: string;
 /** What a run does, until a test says otherwise. */
 let behaviour: (input: { cents?: number | undefined }) => unknown;
-const ran = new Set<string>();
 
 beforeAll(async () => {
-  blocks = (await blocksOf("docs/operate.md")).filter(({ marks }) => marks["run"] !== undefined);
-  folder = await mkdtemp(join(tmpdir(), "dlo-operate-"));
-  await writeFile(join(folder, "dlo"), `#!/bin/sh\nexec '${process.execPath}' '${command}' "$@"\n`);
-  await chmod(join(folder, "dlo"), 0o755);
-  path = `${folder}:${dirname((await resolveTemporal({ progress: () => undefined })).path)}:${process.env["PATH"]}`;
   world = await openWorld();
+  page = await openPage("docs/operate.md", world);
   office = await world.office();
   await world.worker({ jobs: [charge.handle((input) => behaviour(input))] });
   behaviour = gatewayDown;
@@ -47,21 +34,21 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await world?.close();
-  await rm(folder, { recursive: true, force: true });
+  await page?.close();
 });
 
 test("jobs died: what, of what cause, its story; one is retried, then the rest", async () => {
   expect(await shell("doctor")).toContain("it is tied to this database");
   expect(await shell("what-died")).toContain("the gateway is down");
-  expect(await query("by-cause")).toMatchObject([{ job: "charge-card", category: "unknown", letters: "5" }]);
-  expect(await query("watch")).toMatchObject([{ job: "charge-card", open: "5" }]);
+  expect(await page.query("by-cause")).toMatchObject([{ job: "charge-card", category: "unknown", letters: "5" }]);
+  expect(await page.query("watch")).toMatchObject([{ job: "charge-card", open: "5" }]);
   expect(await shell("show")).toContain("the gateway is down");
   behaviour = () => "charged";
   expect(await shell("retry-one")).toContain("Recovered");
   expect(await shell("retry-few")).toContain("2 retried");
-  await until(async () => (await query("watch"))[0]?.["open"] === "2");
+  await until(async () => (await page.query("watch"))[0]?.["open"] === "2");
   expect(await shell("retry-rest")).toContain("completed: 2 letters = 2 recovered.");
-  expect(await query("watch")).toEqual([]);
+  expect(await page.query("watch")).toEqual([]);
 });
 
 test("40,000 jobs died: a dry run, a canary and a ramp, and what became of each", async () => {
@@ -73,7 +60,7 @@ test("40,000 jobs died: a dry run, a canary and a ramp, and what became of each"
   behaviour = () => "charged";
   expect(await shell("redrive")).toContain("completed: 5 letters = 5 recovered.");
   expect(await shell("meanwhile")).toMatch(/Rules +canary of 3, ramp, 1 of the same cause stop it/);
-  expect(await query("outcomes")).toEqual([{ state: "recovered", code: null, letters: "5" }]);
+  expect(await page.query("outcomes")).toEqual([{ state: "recovered", code: null, letters: "5" }]);
   expect(await shell("rest")).toContain("0 letters");
 });
 
@@ -85,7 +72,7 @@ test("it keeps coming back: a redrive stops and shows of what, and letters that 
   await until(async () => (await redrives.get(id)).status === "stopped");
   expect(await shell("stopped")).toMatch(/charge\/4730 +died_again +the same cause: /);
   expect(await shell("returning")).toContain("charge/4730");
-  expect(await query("returning")).toMatchObject([{ letters: "1", retries: "1", most_deaths: 2 }]);
+  expect(await page.query("returning")).toMatchObject([{ letters: "1", retries: "1", most_deaths: 2 }]);
   behaviour = () => "charged";
   await redrives.resume(id);
   await until(async () => (await redrives.get(id)).status === "completed");
@@ -116,7 +103,7 @@ test("one bad record is mended by itself, and several by a patch that is shown b
   const mended = await shell("mend-many");
   expect(mended).toContain('    - {"cents":-5}\n    + {"cents":0}');
   expect(mended).toContain("completed: 2 letters = 2 recovered.");
-  expect(await query("watch")).toEqual([]);
+  expect(await page.query("watch")).toEqual([]);
 });
 
 test("a letter stays in retrying: its run is shown, and its cancellation parks it again", async () => {
@@ -144,7 +131,7 @@ test("a letter whose workflow was terminated is brought back, with its time, and
 });
 
 test("letters that are about to expire are found, and held", async () => {
-  expect(await query("expiring")).toMatchObject([{ job: "charge-card" }]);
+  expect(await page.query("expiring")).toMatchObject([{ job: "charge-card" }]);
   expect(await shell("hold")).toContain("is held until somebody acts");
   const { expiresAt, retentionMs } = await world.dlo.letters.get("charge/4711");
   expect(retentionMs).toBe(60 * 86_400_000);
@@ -164,7 +151,7 @@ test("a job that hangs in its compensation shows the activity that waits for an 
 });
 
 test("every marked block was run", () => {
-  expect(blocks.map(({ marks }) => marks["run"]).filter((name) => !ran.has(name!))).toEqual([]);
+  expect(page.notRun()).toEqual([]);
 });
 
 function gatewayDown(): never {
@@ -191,29 +178,8 @@ async function anew(id = "charge/4711", input = {}): Promise<string> {
   return (await world.dlo.letters.get(workflowId)).id;
 }
 
-function textOf(language: string, name: string): string {
-  const found = blocks.find((one) => one.language === language && one.marks["run"] === name);
-  if (found === undefined) throw new Error(`docs/operate.md has no block "${language} run=${name}"`);
-  ran.add(name);
-  return found.text;
-}
-
 /** @param redriveId the one that the page calls 0197a3b2-1c4d; the last one that retries, unless it is given */
 async function shell(name: string, redriveId?: string): Promise<string> {
   const [last] = await world.sql`select id from dlo.redrives where command = 'retry' order by asked_at desc limit 1`;
-  const text = textOf("sh", name).replaceAll("0197a3b2-1c4d", redriveId ?? String(last?.["id"]));
-  const env = { ...bareEnvironment(), ...environmentOf(world), PATH: path };
-  const ended = await execa("sh", ["-euc", text], {
-    cwd: folder,
-    env,
-    extendEnv: false,
-    all: true,
-    reject: false,
-  });
-  if (ended.exitCode !== 0) throw new Error(`The block ${name} ended with ${ended.exitCode}:\n${ended.all}`);
-  return ended.all;
-}
-
-async function query(name: string) {
-  return await world.sql.unsafe(textOf("sql", name));
+  return await page.shell(name, redriveId ?? String(last?.["id"]));
 }

@@ -1,16 +1,11 @@
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { execa } from "execa";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { redriveEventTypes } from "../../model/event.ts";
 import { defineJob } from "../../model/index.ts";
 import { isOver, itemCodes, itemStates, redriveStatuses } from "../../model/redrive.ts";
-import { resolveTemporal } from "../../stack/temporal-binary.ts";
-import { bareEnvironment, command, environmentOf } from "../cli/dlo.ts";
 import { openWorld, until, type World } from "../setup/world.ts";
-import { type Block, blocksOf, codeWords, readDocument, tableRows } from "./read-docs.ts";
+import { openPage, type Page } from "./open-page.ts";
+import { codeWords, readDocument, tableRows } from "./read-docs.ts";
 
 // Every command and query of docs/redrive.md is run, and its lists are those of the code.
 
@@ -23,20 +18,13 @@ const charge = defineJob({
   activity: { retry: { maximumAttempts: 1 } },
 });
 
-let blocks: readonly Block[];
+let page: Page;
 let world: World;
-let folder: string;
-let path: string;
 let behaviour: (input: { cents: number }) => unknown;
-const ran = new Set<string>();
 
 beforeAll(async () => {
-  blocks = (await blocksOf(document)).filter(({ marks }) => marks["run"] !== undefined);
-  folder = await mkdtemp(join(tmpdir(), "dlo-redrive-"));
-  await writeFile(join(folder, "dlo"), `#!/bin/sh\nexec '${process.execPath}' '${command}' "$@"\n`);
-  await chmod(join(folder, "dlo"), 0o755);
-  path = `${folder}:${dirname((await resolveTemporal({ progress: () => undefined })).path)}:${process.env["PATH"]}`;
   world = await openWorld();
+  page = await openPage(document, world);
   await world.office({
     amendments: { wholeCents: (input: { cents: number }) => ({ ...input, cents: Math.abs(Math.round(input.cents)) }) },
   });
@@ -45,7 +33,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await world?.close();
-  await rm(folder, { recursive: true, force: true });
+  await page?.close();
 });
 
 test("it lists the states, outcomes and reasons that the code knows", async () => {
@@ -59,27 +47,27 @@ test("it lists the states, outcomes and reasons that the code knows", async () =
 
 test("started, with a dry run before; and reported, by command and by query", async () => {
   await die(3, unreachable);
-  expect(await shell("dry-run")).toContain("Would retry 3 dead letters");
+  expect(await page.shell("dry-run")).toContain("Would retry 3 dead letters");
   behaviour = () => "charged";
-  expect(await shell("start")).toContain("completed: 3 letters = 3 recovered.");
+  expect(await page.shell("start")).toContain("completed: 3 letters = 3 recovered.");
 
   await die(2, unreachable);
   const { id } = await world.dlo.redrives.start({ filter: "job:charge-card" }, { maxInFlight: 1 });
   await until(async () => (await world.dlo.redrives.get(id)).status === "stopped");
-  expect(await query("died-again")).toMatchObject([{ same: true, letters: "1" }]);
+  expect(await page.query("died-again")).toMatchObject([{ same: true, letters: "1" }]);
   await world.dlo.redrives.cancel(id);
   await over(id);
-  expect(await query("why-not")).toMatchObject([{ redrive_id: id, code: "cancelled", letters: "1" }]);
-  expect((await query("balance")).map(({ state, letters }) => [state, letters])).toEqual(
+  expect(await page.query("why-not")).toMatchObject([{ redrive_id: id, code: "cancelled", letters: "1" }]);
+  expect((await page.query("balance")).map(({ state, letters }) => [state, letters])).toEqual(
     expect.arrayContaining([
       ["recovered", "3"],
       ["died_again", "1"],
       ["skipped", "1"],
     ]),
   );
-  expect((await query("took")).length).toBe(2);
+  expect((await page.query("took")).length).toBe(2);
   behaviour = () => "charged";
-  const report = await shell("report", id);
+  const report = await page.shell("report", id);
   expect(report).toMatch(/died_again +the same cause: /);
   expect(report).toContain("completed: 1 letter = 1 recovered.");
   await world.dlo.letters.retry(`charge/${deaths - 1}`, { waitFor: "30 seconds" });
@@ -89,7 +77,7 @@ test("steered by dlo and by the plain temporal command", async () => {
   await die(3, unreachable);
   behaviour = () => "charged";
   const { id } = await world.dlo.redrives.start({ filter: "job:charge-card" }, { rate: 0.1 });
-  const steered = await shell("steer", id);
+  const steered = await page.shell("steer", id);
   expect(steered).toContain(" paused: 3 letters = ");
   expect(steered).toMatch(/Rate +2 a second, at most 10 under way/);
   await over(id);
@@ -97,7 +85,7 @@ test("steered by dlo and by the plain temporal command", async () => {
   await die(3, unreachable);
   behaviour = () => "charged";
   const { id: second } = await world.dlo.redrives.start({ filter: "job:charge-card" }, { rate: 0.1 });
-  await shell("temporal", second);
+  await page.shell("temporal", second);
   await over(second);
   expect(await world.dlo.redrives.get(second)).toMatchObject({ status: "completed", limits: { rate: 2 } });
 });
@@ -110,10 +98,10 @@ test("inputs are mended, and the other commands act on many", async () => {
     },
     -5.5,
   );
-  const mended = await shell("amend");
+  const mended = await page.shell("amend");
   expect(mended).toContain('- {"cents":-5.5}\n    + {"cents":0}');
   expect(mended).toContain('- {"cents":-5.5}\n    + {"cents":5}');
-  const others = await shell("others");
+  const others = await page.shell("others");
   // Notes are for closed letters, too.
   expect(others.match(/completed: (\d+) letters = \1 done\./g)).toHaveLength(3);
   expect(others).toContain("Would expire 0 dead letters.");
@@ -144,7 +132,7 @@ test("a redrive's events have the data that the page of events lists", async () 
 });
 
 test("every marked block was run", () => {
-  expect(blocks.map(({ marks }) => marks["run"]).filter((name) => !ran.has(name!))).toEqual([]);
+  expect(page.notRun()).toEqual([]);
 });
 
 let deaths = 0;
@@ -164,28 +152,4 @@ function unreachable(): never {
 
 async function over(id: string): Promise<void> {
   await until(async () => isOver(await world.dlo.redrives.get(id)));
-}
-
-function textOf(language: string, name: string): string {
-  const found = blocks.find((one) => one.language === language && one.marks["run"] === name);
-  if (found === undefined) throw new Error(`${document} has no block "${language} run=${name}"`);
-  ran.add(name);
-  return found.text;
-}
-
-/** @param redriveId the one that the page calls 0197a3b2-1c4d */
-async function shell(name: string, redriveId = "none"): Promise<string> {
-  const ended = await execa("sh", ["-euc", textOf("sh", name).replaceAll("0197a3b2-1c4d", redriveId)], {
-    cwd: folder,
-    env: { ...bareEnvironment(), ...environmentOf(world), PATH: path },
-    extendEnv: false,
-    all: true,
-    reject: false,
-  });
-  if (ended.exitCode !== 0) throw new Error(`The block ${name} ended with ${ended.exitCode}:\n${ended.all}`);
-  return ended.all;
-}
-
-async function query(name: string) {
-  return await world.sql.unsafe(textOf("sql", name));
 }
