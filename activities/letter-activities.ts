@@ -92,6 +92,7 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
           tags: policy.tags,
           policy: rules,
           ownPolicy: own,
+          ...(policy.supersededBy === undefined ? {} : { supersededBy: policy.supersededBy }),
           expiresAtMs: expiryFrom(Date.now(), rules.retentionMs),
         }),
       );

@@ -159,7 +159,7 @@ function checkActivities({ jobs = [], activities }: Config): void {
   if (activities === undefined) return;
   if (typeof activities !== "object" || activities === null)
     throw configInvalid("activities", "it must be an object of functions");
-  const taken = [...jobs.map(({ job }) => job.name), "validateInput", "decideTimeout"];
+  const taken = [...jobs.map(({ job }) => job.name), "validateInput", "describeJob", "decideTimeout"];
   for (const name of Object.keys(activities))
     if (taken.includes(name))
       throw configInvalid(

@@ -53,7 +53,18 @@ export type DeadLetterOptions = {
   readonly onExpire?: "expire" | "retry";
   /** Retries that nobody asked for, at most, over all deaths of a letter. @default the queue's policy, else 3 */
   readonly maximumRetries?: number;
+  /**
+   * Whose later success makes a letter moot, so that it closes as `superseded`. `id`: a run of the same workflow id. `key`: also
+   * another run of the job with the same key, as far as Temporal knows its key (`DloKey`, which a start by our client sets).
+   *
+   * @default "id"
+   */
+  readonly supersededBy?: SupersededBy;
 };
+
+export const supersededByWords = ["id", "key"] as const;
+
+export type SupersededBy = (typeof supersededByWords)[number];
 
 /** A job's contract as a worker's bundle holds it: plain JSON, durations in milliseconds, what was not set is absent. */
 export type JobContract = {
@@ -101,6 +112,7 @@ export type DeadLetterPolicy = {
   readonly tags: readonly string[];
   readonly onExpire?: "expire" | "retry";
   readonly maximumRetries?: number;
+  readonly supersededBy?: SupersededBy;
 };
 
 export type ContractOptions = {
@@ -184,7 +196,10 @@ const retryKeys = [
   "maximumInterval",
   "nonRetryableErrorTypes",
 ];
-const deadLetterKeys = ["queue", "office", "retention", "keepFor", "tags", "onExpire", "maximumRetries"];
+const deadLetterKeys = [
+  ...["queue", "office", "retention", "keepFor", "tags"],
+  ...["onExpire", "maximumRetries", "supersededBy"],
+];
 
 function checkName(name: unknown): string {
   if (typeof name !== "string" || !/^[A-Za-z][\w.\-/]{0,99}$/.test(name))
@@ -239,7 +254,10 @@ function checkTimeouts(fail: Fail, timeouts: Record<string, number>): void {
 
 function readPolicy(fail: Fail, options: DeadLetterOptions): DeadLetterPolicy {
   refuseUnknown(fail, options, deadLetterKeys, "deadLetter option");
-  const { queue, office, tags, onExpire, maximumRetries } = { ...defaultDeadLetterPolicy, ...dropUndefined(options) };
+  const { queue, office, tags, onExpire, maximumRetries, supersededBy } = {
+    ...defaultDeadLetterPolicy,
+    ...dropUndefined(options),
+  };
   for (const [key, value] of Object.entries({ queue, office }))
     if (!isQueueName(value))
       throw fail(
@@ -250,10 +268,13 @@ function readPolicy(fail: Fail, options: DeadLetterOptions): DeadLetterPolicy {
     throw fail(`deadLetter.onExpire must be "expire" or "retry", got ${JSON.stringify(onExpire)}`);
   if (maximumRetries !== undefined && (!Number.isInteger(maximumRetries) || maximumRetries < 0))
     throw fail(`deadLetter.maximumRetries must be a whole number of at least 0, got ${maximumRetries}`);
+  if (supersededBy !== undefined && !supersededByWords.includes(supersededBy))
+    throw fail(`deadLetter.supersededBy must be "id" or "key", got ${JSON.stringify(supersededBy)}`);
   return {
     queue,
     office,
     tags: [...tags],
+    ...(supersededBy === undefined ? {} : { supersededBy }),
     ...(onExpire === undefined ? {} : { onExpire }),
     ...(maximumRetries === undefined ? {} : { maximumRetries }),
     ...span(fail, options.retention, "retention", "retentionMs"),

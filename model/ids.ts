@@ -8,6 +8,7 @@ export const reservedTypes = [
   "previewRedrive",
   "reconcile",
   "prune",
+  "adopt",
   "office",
   "deliverEvent",
 ] as const;
@@ -16,6 +17,7 @@ export const reservedTypes = [
 export const reservedActivities = [
   "parkDeadLetter",
   "validateInput",
+  "describeJob",
   "decideTimeout",
   "onDead",
   "onExpire",

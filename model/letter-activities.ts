@@ -47,7 +47,14 @@ export type LetterActivities = {
 export type JobActivities = {
   /** Checks an input against the job's schema. */
   validateInput(job: string, input: unknown): Promise<InputVerdict>;
+  /** What the job's contract says of its deaths. */
+  describeJob(job: string): Promise<JobDescription>;
 };
+
+/** `deadLetter: false`: the job simply fails. Unknown jobs are answered with the known ones. */
+export type JobDescription =
+  | { readonly known: true; readonly deadLetter: DeadLetterPolicy | false; readonly ownCode?: readonly OwnCode[] }
+  | { readonly known: false; readonly knows: readonly string[] };
 
 export type InputVerdict = { readonly valid: true } | { readonly valid: false; readonly violations: readonly string[] };
 
@@ -95,6 +102,8 @@ export type Projection = {
   readonly retries?: number;
   readonly expiryRetries?: number;
   readonly retriedAtMs?: number;
+  /** The run that a retry started just now. */
+  readonly retryRunId?: string;
   readonly retentionMs?: number | "indefinite";
   readonly queue?: string;
   /** That of the new queue, where it is handed on, or the one that was applied. */

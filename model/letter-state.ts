@@ -13,6 +13,8 @@ export type LetterState = {
   readonly version: 1;
   readonly letterId: string;
   readonly jobWorkflowId: string;
+  /** Set where it stands for somebody's own workflow or activity, which its retry starts as it was started before. Absent: a job. */
+  readonly kind?: "workflow" | "activity";
   /** The job's workflow type, which is its name. */
   readonly job: string;
   /** Where the job's runs are started. */

@@ -21,6 +21,8 @@ export function letterOfRow(row: LetterHead): LetterState {
     ...(row.handOnTo === null ? {} : { handOnTo: row.handOnTo }),
     ...(row.warnBeforeMs === null ? {} : { warnBeforeMs: row.warnBeforeMs }),
     ...(row.autoRetry === null ? {} : { autoRetry: row.autoRetry }),
+    ...(row.kind === "workflow" || row.kind === "activity" ? { kind: row.kind } : {}),
+    ...(row.retryRunId === null ? {} : { retryRunId: row.retryRunId }),
     firstDiedAtMs: row.firstFailedAt.getTime(),
     ...(row.ownCode.length === 0 ? {} : { ownCode: row.ownCode }),
     ...(row.failedCode === null ? {} : { code: { name: row.failedCode, failed: "its story says why" } }),

@@ -2,6 +2,7 @@ import { strict as assert } from "node:assert";
 import type { WithSubquery } from "drizzle-orm";
 import { eq, isNull, sql } from "drizzle-orm";
 import { v7 as uuidv7 } from "uuid";
+import type { SupersededBy } from "../model/contract.ts";
 import type { OwnPolicy, QueuePolicy } from "../model/queue-policy.ts";
 import { appendDeath, deathIs, errorColumns } from "./append-death.ts";
 import { cleanRow } from "./clean-row.ts";
@@ -31,6 +32,8 @@ export type ParkedDeath = RunDeath &
     readonly policy: QueuePolicy;
     /** What of it goes before its queue's rules. @default nothing */
     readonly ownPolicy?: OwnPolicy;
+    /** @default "id" */
+    readonly supersededBy?: SupersededBy;
     readonly expiresAtMs: number | null;
   };
 
@@ -150,6 +153,7 @@ function newLetter(death: ParkedDeath) {
     tags: [...death.tags],
     ownPolicy: death.ownPolicy ?? {},
     ownCode: [...(death.ownCode ?? [])],
+    supersededBy: death.supersededBy ?? "id",
     ...policyColumns(death.policy),
   };
   const clean = cleanRow(said);

@@ -89,7 +89,7 @@ function openUnlessOnlyEvents({ status, amendment, reopen }: RowProjection) {
 function projectedColumns(projection: RowProjection) {
   const { status, retries, expiryRetries, retriedAtMs, retentionMs, queue, policy, amendment, close, reopen } =
     projection;
-  const { failedCode } = projection;
+  const { failedCode, retryRunId } = projection;
   assert((status !== undefined && !isOpen(status)) === (close !== undefined), `closing, but with status ${status}`);
   return {
     ...(status === undefined ? {} : { status }),
@@ -97,6 +97,7 @@ function projectedColumns(projection: RowProjection) {
     ...(retries === undefined ? {} : { retries }),
     ...(expiryRetries === undefined ? {} : { expiryRetries }),
     ...(retriedAtMs === undefined ? {} : { retriedAt: momentAt(retriedAtMs) }),
+    ...(retryRunId === undefined ? {} : { retryRunId }),
     ...(retentionMs === undefined
       ? {}
       : { retentionMs: spanOrNull(retentionMs), ownPolicy: withRetention(retentionMs) }),

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { getTableColumns } from "drizzle-orm";
 import { builtInCause } from "../model/cause-by-rule.ts";
 import { categories } from "../model/category.ts";
+import { supersededByWords } from "../model/contract.ts";
 import { classify } from "../model/classify.ts";
 import type { ErrorRecord } from "../model/error-record.ts";
 import { defaultJobTaskQueue, defaultQueue } from "../model/ids.ts";
@@ -135,7 +136,9 @@ export function readLetterLine(text: string): ToldLetter {
       ownCode: [],
       failedCode: null,
       retryWhen: null,
+      retryRunId: null,
     },
+    supersededBy: told.supersededBy ?? "id",
     cleaned: told.cleaned ?? false,
   };
   for (const count of ["attempts", "retries", "expiryRetries", "maximumRetries"] as const)
@@ -189,6 +192,7 @@ const letterWords = {
   category: categories,
   // A queue to hand it on to is the other office's own.
   onExpire: ["expire", "retry"],
+  supersededBy: supersededByWords,
 };
 
 function parse(text: string): unknown {

@@ -1,5 +1,25 @@
 -- The whole schema, as the migrations make it. Generated: npx vitest run test/schema/migrations.test.ts -u
 
+-- A row for each time that failed workflows or activities of other make were looked for, to become letters.
+create table dlo.adoptions (
+  id uuid not null, -- UUID v7.
+  namespace text not null, -- Temporal namespace.
+  watch text, -- Name of the schedule that asked for it. Null: a person did.
+  query text not null, -- Visibility query that says which ones.
+  what text not null, -- workflows, or standalone activities.
+  began_at timestamp(3) with time zone not null, -- When it began.
+  ended_at timestamp(3) with time zone, -- When it ended. Null: it is under way, or was interrupted.
+  by text not null, -- Who asked for it.
+  reason text, -- Why.
+  swept_until timestamp(3) with time zone, -- Runs that closed before were looked at: the next one of this watch goes on from here.
+  adopted integer not null default 0, -- How many became letters.
+  skipped jsonb not null default '{}'::jsonb, -- How many did not, by why not.
+  constraint adoptions_what_known CHECK ((what = ANY (ARRAY['workflows'::text, 'activities'::text]))),
+  constraint adoptions_pkey PRIMARY KEY (id)
+);
+CREATE INDEX adoptions_newest ON dlo.adoptions USING btree (namespace, began_at DESC, id DESC);
+CREATE INDEX adoptions_of_watch ON dlo.adoptions USING btree (namespace, watch, began_at DESC) WHERE (watch IS NOT NULL);
+
 -- Changes to time_counts of attempt_error, appended by triggers and folded by the office.
 create table dlo.attempt_deltas (
   id bigint not null generated always as identity, -- In the order of writing.
@@ -151,6 +171,8 @@ create table dlo.dead_letters (
   own_policy jsonb not null default '{}'::jsonb, -- What goes before its queue's policy: retentionMs, keepForMs, onExpire, maximumRetries, as the job's contract said them, or the last extend.
   own_code text[] not null default '{}'::text[], -- Code of the job that the letter runs: onDead, onExpire.
   failed_code text, -- The one of these that failed last, and was not run again since. Null: none.
+  retry_run_id text, -- Run that its current or last retry started. Null: it was not retried yet.
+  superseded_by text not null default 'id'::text, -- Whose later success closes it: id (a run of the same workflow id) or key (also a run of the job with the same key).
   constraint dead_letters_category_known CHECK ((category = ANY (ARRAY['timeout'::text, 'network'::text, 'dependency'::text, 'rate_limit'::text, 'resource'::text, 'data'::text, 'auth'::text, 'code'::text, 'lost'::text, 'unknown'::text]))),
   constraint dead_letters_clock_runs_while_parked CHECK (((expires_at IS NULL) OR (status = 'parked'::text))),
   constraint dead_letters_closing_is_final CHECK (((closed_at IS NOT NULL) OR ((close_reason IS NULL) AND (keep_until IS NULL)))),
@@ -167,6 +189,7 @@ create table dlo.dead_letters (
   constraint dead_letters_retry_waits_while_parked CHECK (((retry_at IS NULL) OR (status = 'parked'::text))),
   constraint dead_letters_revision_counts_up CHECK ((revision >= 0)),
   constraint dead_letters_status_known CHECK ((status = ANY (ARRAY['parked'::text, 'retrying'::text, 'recovered'::text, 'expired'::text, 'discarded'::text, 'superseded'::text]))),
+  constraint dead_letters_superseded_by_known CHECK ((superseded_by = ANY (ARRAY['id'::text, 'key'::text]))),
   constraint dead_letters_cause_id_causes_id_fk FOREIGN KEY (cause_id) REFERENCES dlo.causes(id),
   constraint dead_letters_pkey PRIMARY KEY (id)
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_insert_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
@@ -342,6 +365,24 @@ create table dlo.queue_counts (
   n bigint not null, -- How many letters.
   constraint queue_counts_once PRIMARY KEY (namespace, queue, job, status, category, reason)
 );
+
+-- A row for each time that Temporal and Postgres were compared, and mended where they differed.
+create table dlo.reconciles (
+  id uuid not null, -- UUID v7.
+  namespace text not null, -- Temporal namespace.
+  began_at timestamp(3) with time zone not null, -- When it began.
+  ended_at timestamp(3) with time zone, -- When it ended. Null: it is under way, or was interrupted.
+  by text not null, -- Who asked for it; office for the schedule.
+  reason text, -- Why.
+  dry_run boolean not null, -- Whether it only looked.
+  thorough boolean not null, -- Whether it asked each open letter for its state.
+  swept_until timestamp(3) with time zone, -- Runs that closed before were looked at: the next one goes on from here.
+  found jsonb not null default '{}'::jsonb, -- How many of what it found: lost, timed_out, unrecorded, no_workflow, no_row, differs, succeeded.
+  mended integer not null default 0, -- How many of these it mended.
+  constraint reconciles_mended CHECK (((mended >= 0) AND ((NOT dry_run) OR (mended = 0)))),
+  constraint reconciles_pkey PRIMARY KEY (id)
+);
+CREATE INDEX reconciles_newest ON dlo.reconciles USING btree (namespace, began_at DESC, id DESC);
 
 -- A row for each letter of a redrive, with what came of it. It outlives the letter.
 create table dlo.redrive_items (

@@ -18,6 +18,7 @@ import type { Category } from "../model/category.ts";
 import { categories } from "../model/category.ts";
 import type { CauseState } from "../model/cause-state.ts";
 import { causeStates } from "../model/cause-state.ts";
+import { type SupersededBy, supersededByWords } from "../model/contract.ts";
 import type { ErrorRecord } from "../model/error-record.ts";
 import type { EventType } from "../model/event.ts";
 import type { AttemptState, Progress } from "../model/ledger.ts";
@@ -161,6 +162,8 @@ export const deadLetters = dlo.table(
       .notNull()
       .default(sql`'{}'`),
     failedCode: text("failed_code").$type<OwnCode>(),
+    retryRunId: text("retry_run_id"),
+    supersededBy: text("superseded_by").$type<SupersededBy>().notNull().default("id"),
     cleaned: boolean("cleaned").notNull().default(false),
   },
   (t) => [
@@ -191,6 +194,7 @@ export const deadLetters = dlo.table(
     oneOf("dead_letters_reason_known", t.reason, reasons),
     oneOf("dead_letters_category_known", t.category, categories),
     oneOf("dead_letters_on_expire_known", t.onExpire, expiryActions),
+    oneOf("dead_letters_superseded_by_known", t.supersededBy, supersededByWords),
     check("dead_letters_hand_on", sql`(${t.onExpire} = 'hand_on') = (${t.handOnTo} is not null)`),
     check(
       "dead_letters_open_until_closed",
@@ -465,6 +469,54 @@ export const prunes = dlo.table(
     newestClosedAt: moment("newest_closed_at"),
   },
   () => [index("prunes_newest").on(sql`began_at desc`, sql`id desc`)],
+);
+
+/** What was found to differ between Temporal and Postgres, and mended: a row each time that somebody, or the schedule, looked. */
+export const reconciles = dlo.table(
+  "reconciles",
+  {
+    id: uuid("id").primaryKey(),
+    namespace: text("namespace").notNull(),
+    beganAt: moment("began_at").notNull(),
+    endedAt: moment("ended_at"),
+    by: text("by").notNull(),
+    reason: text("reason"),
+    dryRun: boolean("dry_run").notNull(),
+    thorough: boolean("thorough").notNull(),
+    sweptUntil: moment("swept_until"),
+    found: jsonb("found").$type<Readonly<Record<string, number>>>().notNull().default({}),
+    mended: integer("mended").notNull().default(0),
+  },
+  (t) => [
+    index("reconciles_newest").on(t.namespace, sql`began_at desc`, sql`id desc`),
+    check("reconciles_mended", sql`${t.mended} >= 0 and (not ${t.dryRun} or ${t.mended} = 0)`),
+  ],
+);
+
+/** Failed workflows and activities of any make that became letters: a row each time that somebody, or a schedule, looked. */
+export const adoptions = dlo.table(
+  "adoptions",
+  {
+    id: uuid("id").primaryKey(),
+    namespace: text("namespace").notNull(),
+    watch: text("watch"),
+    query: text("query").notNull(),
+    what: text("what").$type<"workflows" | "activities">().notNull(),
+    beganAt: moment("began_at").notNull(),
+    endedAt: moment("ended_at"),
+    by: text("by").notNull(),
+    reason: text("reason"),
+    sweptUntil: moment("swept_until"),
+    adopted: integer("adopted").notNull().default(0),
+    skipped: jsonb("skipped").$type<Readonly<Record<string, number>>>().notNull().default({}),
+  },
+  (t) => [
+    index("adoptions_newest").on(t.namespace, sql`began_at desc`, sql`id desc`),
+    index("adoptions_of_watch")
+      .on(t.namespace, t.watch, sql`began_at desc`)
+      .where(isNotNull(t.watch)),
+    oneOf("adoptions_what_known", t.what, ["workflows", "activities"]),
+  ],
 );
 
 /** How far each of those who follow the events by themselves has come; one writer a name. */

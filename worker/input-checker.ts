@@ -4,7 +4,7 @@ import type { HandledJob } from "../model/job.ts";
 import type { JobActivities } from "../model/letter-activities.ts";
 
 /** The built-in activity of every job worker: letters ask it before they take a new input. */
-export function inputChecker(jobs: readonly HandledJob[]): JobActivities {
+export function inputChecker(jobs: readonly HandledJob[]): Pick<JobActivities, "validateInput"> {
   const byName = new Map(jobs.map(({ job }) => [job.name, job]));
   return {
     async validateInput(name, input) {

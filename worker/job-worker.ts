@@ -9,6 +9,7 @@ import { configInvalid } from "../model/office-error.ts";
 import { jobDefaults, resolveHandled } from "../model/resolve-contract.ts";
 import { attemptOf } from "./attempt.ts";
 import { inputChecker } from "./input-checker.ts";
+import { jobDescriber } from "./job-describer.ts";
 import { refuseUnknownOptions } from "./options.ts";
 import { connectNative } from "./native-connection.ts";
 import { ownCodeRunner } from "./own-code.ts";
@@ -111,6 +112,7 @@ export function jobActivities(
   return {
     ...Object.fromEntries(jobs.map((handled) => [handled.job.name, attemptOf(handled, attemptSettings)])),
     ...inputChecker(jobs),
+    ...jobDescriber(jobs),
     ...timeoutDecider(jobs),
     ...ownCodeRunner(jobs),
   };

@@ -456,7 +456,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     await project(
       { status: "retrying", retries: state.retries + 1, retryRunId: runId, expiresAtMs: null },
       [{ type: "retrying", atMs: Date.now(), runId, ...signatureOf(command) }, ...dropCode()],
-      { retriedAtMs: Date.now(), ...itemOf(command, "running", { runId }) },
+      { retriedAtMs: Date.now(), retryRunId: runId, ...itemOf(command, "running", { runId }) },
     );
     if (run.build !== undefined) {
       const why = await office.pinRun({ workflowId: state.jobWorkflowId, runId, build: run.build, taskQueue });

@@ -139,7 +139,7 @@ function letterArbitrary(i: number): fc.Arbitrary<Seeded> {
         },
         ...{ traceId: null, revision: 0, retentionMs: null, keepForMs: null, onExpire: "expire" as const },
         ...{ maximumRetries: 3, handOnTo: null, warnBeforeMs: null, autoRetry: null, cleaned: false },
-        ...{ ownPolicy: {}, ownCode: [], retryWhen: null },
+        ...{ ownPolicy: {}, ownCode: [], retryWhen: null, retryRunId: null, supersededBy: "id" as const },
         firstFailedAt: new Date(letter.failedAt.getTime() - age * 60_000),
         expiresAt: letter.status === "parked" && expires ? left : null,
         closedAt: open ? null : new Date(letter.failedAt.getTime() + 3_600_000),

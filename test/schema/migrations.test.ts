@@ -18,6 +18,7 @@ const released = {
   "0002_find": "eca707b5bf0da96248e5b4cc4e717a1f2f780f05ad89871915c6ac2a9a4282d9",
   "0003_views": "0e0b437aa70ef9047e0b7a6e54906e9afa37876ffeaae44b3a0faf980975a2c2",
   "0004_redrive": "1ae84914e53f87f87032c8ad3ebdb7e744b9969b905bad49aefab366335dca22",
+  "0005_repair": "0a105baf06da973fe20632d145e491b622ed4f895bb7220de70500bbdbded590",
 };
 
 const journal = (
