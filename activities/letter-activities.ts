@@ -25,6 +25,7 @@ import { recordRetryDeath } from "../schema/record-death.ts";
 import { askProbe, unknownProbe } from "./ask-probe.ts";
 import { checkBuild } from "./check-build.ts";
 import { followRun } from "./follow-run.ts";
+import { parkRun } from "./park-run.ts";
 import { pinRun } from "./pin-run.ts";
 import { readRun } from "./read-run.ts";
 import { endedDeath, runDeath } from "./run-death.ts";
@@ -60,42 +61,7 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
           `This office is older than the worker: it knows parkDeadLetter version 1, not ${String(version)}. Upgrade it`,
           "SCHEMA_TOO_NEW",
         );
-      const { workflowId, runId } = dyingRun();
-      const queueName = death.queue ?? policy.queue;
-      const queue = needs.queues[queueName];
-      const run = await readRun(client, workflowId, runId);
-      // Filed elsewhere by its job's own policy, that queue's rules go before the contract's.
-      const own = death.queue === undefined ? ownPolicy(policy) : unlessSaid(policy, queue);
-      const rules = queuePolicy(queue, needs.defaults, own);
-      const { letter } = await translated(async () =>
-        parkDeath(db, {
-          ...runDeath(
-            {
-              namespace: client.options.namespace,
-              workflowId,
-              runId,
-              job: run.workflowType,
-              queue: queueName,
-              startedAt: run.startedAt,
-            },
-            death,
-            needs.fingerprint,
-          ),
-          ...(await runInput(run, workflowId, queue, needs)),
-          ...(death.key === undefined ? {} : { key: death.key }),
-          kind: "job",
-          job: run.workflowType,
-          workflowType: run.workflowType,
-          taskQueue: run.taskQueue,
-          ...(run.startedBy === undefined ? {} : { startedBy: run.startedBy }),
-          queue: queueName,
-          tags: policy.tags,
-          policy: rules,
-          ownPolicy: own,
-          ...(policy.supersededBy === undefined ? {} : { supersededBy: policy.supersededBy }),
-          expiresAtMs: expiryFrom(Date.now(), rules.retentionMs),
-        }),
-      );
+      const { letter } = await parkRun(needs, dyingRun(), { death, policy });
       // A closed letter is that death's letter all the same, and needs no telling.
       if (letter.closedAt === null) await tellLetter(needs, letter);
       return { letterId: letter.id };
@@ -133,7 +99,7 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
           `Queue "${amendment.queue}" stores no payloads, so a new input cannot be kept: give it to a retry that begins at once`,
           "PAYLOAD_OMITTED",
         );
-      return await translated(() => projectLetter(db, { ...projection, ...stored }));
+      return await awaitingRow(() => projectLetter(db, { ...projection, ...stored }));
     },
 
     async recordDeath({ letterId, workflowId, queue, revision, runId, death, ownRun, redrive, expiresAtMs, atMs }) {
@@ -142,7 +108,7 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
       // Only rules ask for the job, which the letter's row has.
       const job = needs.fingerprint.length === 0 ? "" : await translated(() => jobOf(db, letterId));
       const told = "ended" in death ? endedDeath(death.ended, atMs) : death;
-      const recorded = await translated(async () =>
+      const recorded = await awaitingRow(async () =>
         recordRetryDeath(db, {
           ...runDeath(
             { namespace: client.options.namespace, workflowId, runId, job, queue, startedAt: run?.startedAt },
@@ -193,6 +159,16 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
 
     pinRun: (ask) => pinRun(client, ask),
   };
+}
+
+/** A letter whose row is gone waits for a reconcile, which writes it anew: it must not fail as well. */
+async function awaitingRow<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await translated(work);
+  } catch (error) {
+    if (!(error instanceof ApplicationFailure) || error.type !== "LETTER_NOT_FOUND") throw error;
+    throw ApplicationFailure.retryable(`${error.message}. To bring it back: dlo reconcile`, error.type);
+  }
 }
 
 /** Stored payloads, ready to be given to a run or an activity. */

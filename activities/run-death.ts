@@ -42,10 +42,14 @@ export function runDeath(
 }
 
 /** The death of a run that could not say anything: Temporal ended it. */
-export function endedDeath(ended: "terminated" | "timed_out", diedAtMs: number): Death {
+export function endedDeath(
+  ended: "terminated" | "timed_out",
+  diedAtMs: number,
+  { by, reason }: { readonly by?: string; readonly reason?: string } = {},
+): Death {
   const [type, message] =
     ended === "terminated"
-      ? ["Terminated", "Somebody terminated the run"]
+      ? ["Terminated", `${by || "Somebody"} terminated the run${reason ? `: ${reason}` : ""}`.slice(0, 4096)]
       : ["WorkflowTimeout", "The run ran into its workflow timeout"];
   return {
     version: 1,

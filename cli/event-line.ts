@@ -57,6 +57,10 @@ export function eventInWords(type: EventType): string {
       return "policy applied";
     case "reopened":
       return "reopened";
+    case "restored":
+      return "its workflow was gone, and was begun again";
+    case "settled":
+      return "its row said otherwise than its workflow, which decided";
     case "noted":
       return "note";
     case "refused":

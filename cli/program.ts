@@ -19,6 +19,7 @@ import { noteCommand } from "./note.ts";
 import { officeCommand } from "./office.ts";
 import { paint } from "./paint.ts";
 import { pruneCommand } from "./prune.ts";
+import { reconcileCommand } from "./reconcile.ts";
 import { redriveCommand } from "./redrive.ts";
 import { reopenCommand } from "./reopen.ts";
 import { retryCommand } from "./retry.ts";
@@ -63,6 +64,7 @@ const groups: readonly (readonly [string, readonly CommandUnknownOpts[]])[] = [
   ["See what died, and why:", [causesCommand(), listCommand(), showCommand(), statsCommand(), watchCommand()] as never],
   ["Look closely:", [similarCommand(), diffCommand(), reproduceCommand()] as never],
   ["Act on many:", [redriveCommand(), pruneCommand()] as never],
+  ["Let nothing escape:", [reconcileCommand()] as never],
   [
     "Act on letters:",
     [

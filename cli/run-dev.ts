@@ -1,6 +1,6 @@
 import { findTarget, type TargetOptions } from "../connect/target.ts";
 import { openReader } from "../client/reader.ts";
-import type { Config } from "../model/config.ts";
+import { type Config, officePart } from "../model/config.ts";
 import { setUp } from "../setup/setup.ts";
 import { runOffice, runWorker } from "../worker/index.ts";
 import { type DevStack, type DevStackFlags, startDevStack } from "./dev-stack.ts";
@@ -67,11 +67,13 @@ async function runOn(stack: DevStack, flags: DevFlags, { view, signal, running, 
   const { address, namespace, databaseUrl } = stack;
   running.push(async () => ended(await openLettersLine({ address, namespace, databaseUrl })));
   signal.throwIfAborted();
-  const { office, queues, redact, fingerprint, listen, health, on, codec, jobs = [] } = config;
+  const { codec, jobs = [] } = config;
   const shared = { ...target, ...defined({ codec }) };
   const officeRuns = await runOffice({
     ...shared,
-    ...defined({ office, queues, redact, fingerprint, listen, health, on }),
+    ...officePart(config),
+    // Here they are known, so that no reconcile has to learn of them.
+    reconcile: { jobs: [...(config.reconcile?.jobs ?? []), ...jobs.map(({ job }) => job.name)] },
   });
   running.push(officeRuns.stop);
   signal.throwIfAborted();

@@ -1,4 +1,5 @@
 import { Command, Option } from "@commander-js/extra-typings";
+import { pruneType } from "../model/ids.ts";
 import type { SchedulesOutcome } from "../setup/schedules.ts";
 import { notice, outputFlag, print, printJson } from "./output-flag.ts";
 import { targetOptions, withTarget } from "./target-flags.ts";
@@ -7,10 +8,10 @@ export function setupCommand() {
   const command = new Command("setup")
     .summary("Prepare a database and a namespace")
     .description(
-      "Applies the database's migrations, makes the roles dlo_reader and dlo_operator and gives them their rights, registers the search attributes that the namespace lacks, and makes the schedule that prunes closed letters each night; what it may not do it prints for somebody who may. Run it before the first office and at every upgrade. It may be run again, and from several places at once.",
+      "Applies the database's migrations, makes the roles dlo_reader and dlo_operator and gives them their rights, registers the search attributes that the namespace lacks, and makes the schedules that prune closed letters each night and reconcile each hour; what it may not do it prints for somebody who may. Run it before the first office and at every upgrade. It may be run again, and from several places at once.",
     )
-    .option("--no-schedules", "makes no schedule: closed letters stay until somebody runs dlo prune")
-    .option("--office <name>", "the office that the schedule is for")
+    .option("--no-schedules", "makes no schedules: somebody has to run dlo prune and dlo reconcile")
+    .option("--office <name>", "the office that the schedules are for")
     .addOption(outputFlag())
     .addOption(
       indexFlag(
@@ -73,13 +74,16 @@ Examples:
 }
 
 function printSchedules({ made, there, missing, why, command }: SchedulesOutcome): void {
-  for (const id of made)
-    print(`Made the schedule ${id}: closed letters past their keep time are deleted daily at 02:00 UTC.`);
+  const does = (id: string) =>
+    id.endsWith(`/${pruneType}`)
+      ? "closed letters past their keep time are deleted daily at 02:00 UTC"
+      : "what differs between Temporal and Postgres is mended hourly, at 17 past";
+  for (const id of made) print(`Made the schedule ${id}: ${does(id)}.`);
   for (const id of there) print(`The schedule ${id} is there, and stays as it is.`);
-  for (const id of missing)
-    print(
-      `The schedule ${id} is missing, and could not be made from here (${why}). Closed letters stay until somebody runs dlo prune. For somebody who may:\n  ${command}`,
-    );
+  if (missing.length === 0) return;
+  print(
+    `The schedules ${missing.join(" and ")} are missing, and could not be made from here (${why}). Until then somebody has to run dlo prune and dlo reconcile. For somebody who may:\n  ${command?.replaceAll("\n", "\n  ")}`,
+  );
 }
 
 /** May be given several times. */

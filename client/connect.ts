@@ -15,6 +15,7 @@ import type { JobRun } from "./job-run.ts";
 import { type Events, eventsOf } from "./events.ts";
 import { type Letters, lettersOf } from "./letters.ts";
 import { type PruneLetters, pruneOf } from "./prune.ts";
+import { reconcileOf, type ReconcileStores } from "./reconcile.ts";
 import { type Redrives, redrivesOf } from "./redrives.ts";
 import { startJob, type StartOptions } from "./start-job.ts";
 
@@ -41,6 +42,7 @@ export type Dlo = AsyncDisposable & {
   readonly events: Events;
   readonly redrives: Redrives;
   readonly prune: PruneLetters;
+  readonly reconcile: ReconcileStores;
   /**
    * How the office is, by its letters: of the client's own namespace, unless another is given.
    *
@@ -94,6 +96,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Dlo> {
     causes: causesOf({ database, ...temporal.options }),
     redrives: redrivesOf({ temporal, database }),
     prune: pruneOf({ temporal, database }),
+    reconcile: reconcileOf({ temporal, database }),
     health: async (asked) => await askHealth(database(), { namespace: temporal.options.namespace, ...asked }),
     events: eventsOf({ namespace: temporal.options.namespace, database: wholeDatabase, closing: closing.signal }),
     close,

@@ -32,6 +32,8 @@ export { filterFromParams, filterToParams } from "../model/filter-params.ts";
 export type { ListItemsOptions, ListRedrivesOptions, RedriveList, RedriveReader } from "./redrive-reader.ts";
 export type { Redrives, SetRedrive, StartRedriveOptions } from "./redrives.ts";
 export type { Pruned, PruneLetters, StartPruneOptions } from "./prune.ts";
+export type { Reconciled, ReconcileProgress, ReconcileStores, StartReconcileOptions } from "./reconcile.ts";
+export type { Finding, FoundItem, ReconcileOptions, ReconcileReport } from "../model/reconcile.ts";
 export type { PruneOptions } from "../model/prune.ts";
 export type { PrunedLetter, PrunePreview } from "../schema/preview-prune.ts";
 export type { RedriveMembers, RedriveOptions } from "../model/read-redrive.ts";

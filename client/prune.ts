@@ -1,20 +1,14 @@
-import { setTimeout as pause } from "node:timers/promises";
-import {
-  type Client,
-  WorkflowExecutionAlreadyStartedError,
-  WorkflowFailedError,
-  type WorkflowHandle,
-} from "@temporalio/client";
-import { ApplicationFailure, CancelledFailure } from "@temporalio/common";
+import type { Client } from "@temporalio/client";
 import { v7 as uuidv7 } from "uuid";
 import { defaultOffice, pruneType, pruneWorkflowId } from "../model/ids.ts";
-import { errorCodeOf, officeErrorOf, usage } from "../model/office-error.ts";
-import { type Prune, pruneKeys, type PruneOptions, readPrune, ruleSummary } from "../model/prune.ts";
+import { usage } from "../model/office-error.ts";
+import { pruneKeys, type PruneOptions, readPrune, ruleSummary } from "../model/prune.ts";
 import type { PruneOutcome } from "../model/prune-activities.ts";
 import { unknownWord } from "../model/suggest.ts";
 import type { Db } from "../schema/database.ts";
 import { type PrunePreview, previewPrune } from "../schema/preview-prune.ts";
-import { findPrune } from "../schema/prune-rows.ts";
+import { findPrune, type PruneRow } from "../schema/prune-rows.ts";
+import { runInOffice } from "./run-in-office.ts";
 
 export type StartPruneOptions = PruneOptions & {
   /** The office that deletes. @default "dead-letter-office" */
@@ -47,11 +41,6 @@ export type PruneLetters = {
 
 type Needs = { readonly temporal: Client; readonly database: () => Db };
 
-/** How long an office may take to begin. */
-const officeMs = 20_000;
-/** Between two looks at what is deleted by now. */
-const [firstLookMs, lookMs] = [100, 500];
-
 export function pruneOf({ temporal, database }: Needs): PruneLetters {
   const { namespace, identity } = temporal.options;
   async function prune(given: StartPruneOptions = {}): Promise<PrunePreview | Pruned> {
@@ -59,8 +48,16 @@ export function pruneOf({ temporal, database }: Needs): PruneLetters {
     const { dryRun = false, office = defaultOffice, onProgress, ...options } = given;
     const asked = readPrune(options, { id: uuidv7(), by: identity ?? "unknown", atMs: Date.now() });
     if (dryRun) return await previewPrune(database(), asked, namespace);
-    const handle = await startWorkflow(temporal, office, asked, options);
-    const outcome = await ended(handle, asked.id, database(), onProgress);
+    let told: number | undefined;
+    const outcome = await runInOffice<PruneOutcome, PruneRow>(temporal, {
+      ...{ type: pruneType, workflowId: pruneWorkflowId(asked.id), office, id: asked.id },
+      options: { ...options, id: asked.id, by: asked.by },
+      ...{ summary: `prune ${ruleSummary(asked)}`, verb: "prune", table: "dlo.prunes" },
+      findRow: async () => await findPrune(database(), asked.id),
+      onRow: ({ letters }) => {
+        if (letters !== told) onProgress?.((told = letters));
+      },
+    });
     const row = await findPrune(database(), asked.id);
     return { ...outcome, oldestClosedAt: row?.oldestClosedAt ?? null, newestClosedAt: row?.newestClosedAt ?? null };
   }
@@ -73,71 +70,4 @@ function refuseUnknown(given: StartPruneOptions): void {
   for (const key of Object.keys(given)) if (!known.includes(key)) throw usage(unknownWord("prune option", key, known));
   const { dryRun = false } = given;
   if (typeof dryRun !== "boolean") throw usage("dryRun must be true or false");
-}
-
-async function startWorkflow(temporal: Client, office: string, asked: Prune, options: PruneOptions) {
-  const workflowId = pruneWorkflowId(asked.id);
-  try {
-    return await temporal.workflow.start(pruneType, {
-      workflowId,
-      taskQueue: office,
-      workflowIdReusePolicy: "REJECT_DUPLICATE",
-      // Read once more by the office: what a newer client knows, an older office refuses.
-      args: [{ ...options, id: asked.id, by: asked.by }],
-      staticSummary: `prune ${ruleSummary(asked)}`.slice(0, 200),
-    });
-  } catch (error) {
-    // The same id again: the first one counts.
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return temporal.workflow.getHandle(workflowId);
-    throw error;
-  }
-}
-
-async function ended(
-  handle: WorkflowHandle,
-  id: string,
-  db: Db,
-  onProgress: StartPruneOptions["onProgress"],
-): Promise<PruneOutcome> {
-  const over = new AbortController();
-  const answer = (handle.result() as Promise<PruneOutcome>).finally(() => over.abort());
-  // It is waited for below, but a look at the database may fail first.
-  answer.catch(() => undefined);
-  const until = Date.now() + officeMs;
-  let told: number | undefined;
-  for (let waitMs = firstLookMs; ; waitMs = lookMs) {
-    await pause(waitMs, undefined, { signal: over.signal }).catch(() => undefined);
-    if (over.signal.aborted) break;
-    const row = await findPrune(db, id);
-    if (row === undefined && Date.now() > until) {
-      await handle.terminate("no office began it in time");
-      throw officeErrorOf(
-        "WAIT_TIMEOUT",
-        `No office has begun to prune within ${officeMs / 1000} seconds, so nothing was deleted. Is one running? (dlo office, or dlo dev)`,
-        { id },
-      );
-    }
-    if (row === undefined || row.letters === told) continue;
-    told = row.letters;
-    onProgress?.(told);
-  }
-  try {
-    return await answer;
-  } catch (error) {
-    throw translate(error, id);
-  }
-}
-
-function translate(error: unknown, id: string): unknown {
-  if (!(error instanceof WorkflowFailedError)) return error;
-  if (error.cause instanceof CancelledFailure)
-    return officeErrorOf(
-      "JOB_CANCELLED",
-      `Prune ${id} was cancelled. How much it had deleted by then is in dlo.prunes`,
-      {
-        id,
-      },
-    );
-  const code = error.cause instanceof ApplicationFailure ? errorCodeOf({ code: error.cause.type }) : undefined;
-  return code === undefined ? error : officeErrorOf(code, error.cause?.message ?? "", { id }, { cause: error });
 }

@@ -8,6 +8,7 @@ import type { HandledJob } from "./job.ts";
 import { parseListen } from "./listen.ts";
 import { configInvalid } from "./office-error.ts";
 import type { Probes } from "./probes.ts";
+import { checkJobNames } from "./reconcile.ts";
 import { checkQueueRules, type QueueRules } from "./queue-policy.ts";
 import { unknownWord } from "./suggest.ts";
 
@@ -43,6 +44,16 @@ export type WorkerConfig = {
   readonly shutdownGraceTime?: Duration;
 };
 
+export type ReconcileConfig = {
+  /**
+   * Jobs whose runs a reconcile looks for. Those that have died before it knows, and runs that our client started; but not one that
+   * has never died, was started otherwise, and is terminated.
+   *
+   * @default none besides these
+   */
+  readonly jobs?: readonly string[];
+};
+
 /** What offices read. */
 export type OfficeConfig = {
   /** The office's name, which is its task queue. @default "dead-letter-office" */
@@ -57,6 +68,8 @@ export type OfficeConfig = {
   readonly amendments?: Amendments;
   /** Health probes of what jobs depend on, that a redrive can wait for by name: `dlo redrive … --when gateway`. */
   readonly probes?: Probes;
+  /** What a reconcile cannot find out by itself. */
+  readonly reconcile?: ReconcileConfig;
   /** `host:port` where it answers `/health`, `/ready`, `/live` and `/metrics`. @default it has no port */
   readonly listen?: string;
   /** From where on `/health` is not well. */
@@ -114,6 +127,7 @@ export function defineConfig(config: Config): Config {
   for (const [name, probe] of Object.entries(config.probes ?? {}))
     if (typeof probe !== "function")
       throw configInvalid(`probes.${name}`, "it must be a function that returns whether all is well");
+  if (config.reconcile !== undefined) checkReconcile(config.reconcile);
   if (config.listen !== undefined) asConfig("listen", () => parseListen(config.listen));
   if (config.health !== undefined) asConfig("health", () => healthLimits(config.health));
   if (config.on !== undefined) asConfig("on", () => checkHooks(config.on));
@@ -132,8 +146,26 @@ export function refuseForeignKeys(config: Config, process: "worker" | "office"):
   );
 }
 
+/** What of a configuration for both an office reads. */
+export function officePart(config: Config): OfficeConfig {
+  return Object.fromEntries(
+    Object.entries(config).filter(([key, value]) => officeKeys.includes(key) && value !== undefined),
+  );
+}
+
 const workerKeys = ["jobs", "workflowsPath", "activities", "classifier", "shutdownGraceTime"];
-const officeKeys = ["office", "queues", "redact", "fingerprint", "amendments", "probes", "listen", "health", "on"];
+const officeKeys = [
+  "office",
+  "queues",
+  "redact",
+  "fingerprint",
+  "amendments",
+  "probes",
+  "reconcile",
+  "listen",
+  "health",
+  "on",
+];
 const allKeys = [...workerKeys, ...officeKeys, "codec", "dev"];
 const queueKeys = [
   ...["retention", "keepFor", "onExpire", "maximumRetries", "warnBefore", "autoRetry"],
@@ -166,6 +198,12 @@ function checkActivities({ jobs = [], activities }: Config): void {
         `activities.${name}`,
         "a job has an activity of this name, or Dead Letter Office itself; rename yours",
       );
+}
+
+function checkReconcile(reconcile: ReconcileConfig): void {
+  for (const key of Object.keys(reconcile))
+    if (key !== "jobs") throw configInvalid("reconcile", unknownWord("reconcile option", key, ["jobs"]));
+  if (reconcile.jobs !== undefined) checkJobNames(reconcile.jobs, (problem) => configInvalid("reconcile", problem));
 }
 
 function checkQueue(name: string, queue: QueueOptions): void {

@@ -23,6 +23,8 @@ export const letterEventTypes = [
   "noted",
   "refused",
   "imported",
+  "restored",
+  "settled",
 ] as const;
 
 export type LetterEventType = (typeof letterEventTypes)[number];

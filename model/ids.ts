@@ -40,6 +40,9 @@ export const reservedActivities = [
   "previewRedrive",
   "pruneLetters",
   "finishPrune",
+  "beginReconcile",
+  "reconcileSlice",
+  "finishReconcile",
 ] as const;
 
 /** The workflow type of a redrive. */
@@ -64,6 +67,19 @@ export function pruneWorkflowId(pruneId: string): string {
 /** The Temporal Schedule that prunes. Its runs have its own time behind their workflow id. */
 export function pruneScheduleId(office: string): string {
   return `${office}/${pruneType}`;
+}
+
+/** The workflow type of a reconcile. */
+export const reconcileType = "reconcile";
+
+/** The workflow id of a reconcile that somebody started. */
+export function reconcileWorkflowId(reconcileId: string): string {
+  return `${reconcileType}/${reconcileId}`;
+}
+
+/** The Temporal Schedule that reconciles. Its runs have its own time behind their workflow id. */
+export function reconcileScheduleId(office: string): string {
+  return `${office}/${reconcileType}`;
 }
 
 const letterPrefix = "dead-letter/";

@@ -78,6 +78,16 @@ export type Died = {
   readonly letter: LetterState;
 };
 
+/** The argument of the internal signal `succeeded`: the job of a letter has succeeded, though not by its retry. Public between releases, as above. */
+export type Succeeded = {
+  readonly version: 1;
+  readonly letterId: string;
+  readonly workflowId: string;
+  readonly runId: string;
+  /** When that run closed. */
+  readonly atMs: number;
+};
+
 export type BeginRetry = {
   readonly letterId: string;
   readonly revision: number;

@@ -26,6 +26,11 @@ export function reopeningStart(closed: LetterState, key: string | null, home: Le
   return beginning({ ...closed, status: "parked", reopening: by }, key, home);
 }
 
+/** How the workflow of an open letter is begun again that is gone. */
+export function restoringStart(open: LetterState, key: string | null, home: LetterHome) {
+  return beginning({ ...open, restoring: true }, key, home);
+}
+
 function beginning(letter: LetterState, key: string | null, home: LetterHome) {
   return {
     workflowId: letterWorkflowId(letter.jobWorkflowId),

@@ -54,6 +54,8 @@ export type LetterState = {
   readonly retryRunId?: string;
   /** Who opened it again after it was closed: the first thing that it does. */
   readonly reopening?: LetterSignature;
+  /** Begun again by a reconcile, since its workflow was gone: its clock goes on, with the time that it had left. */
+  readonly restoring?: true;
   /** The redrive that asked for the retry that runs. */
   readonly redrive?: string;
   /** Set while the letter waits for a run of its id that it did not start. */

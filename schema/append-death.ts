@@ -1,6 +1,7 @@
 import type { SQL, WithSubquery } from "drizzle-orm";
 import { and, eq, sql } from "drizzle-orm";
 import { v7 as uuidv7 } from "uuid";
+import { officeActor } from "../model/event.ts";
 import type { AttemptEntry } from "../model/ledger.ts";
 import { cleanRow } from "./clean-row.ts";
 import type { Db } from "./database.ts";
@@ -125,6 +126,8 @@ function eventRow(death: RunDeath) {
     causeId: death.cause.id,
     runId,
     type: sql<"parked" | "died_again">`case ${letterDeaths} when 1 then 'parked' else 'died_again' end`,
+    by: death.found === undefined ? null : officeActor,
+    reason: death.found ?? null,
     data: { reason, category, errorType: error.type, attempts: attemptCount },
   });
 }

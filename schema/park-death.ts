@@ -20,6 +20,8 @@ import { translatingErrors, violatedConstraint } from "./translate-error.ts";
 /** All that the tables need of a run that died. Text may hold what Postgres refuses: it is replaced, and the letter marked as `cleaned`. */
 export type ParkedDeath = RunDeath &
   RunInput & {
+    /** Of the letter that it had before its row was lost; no other has it. @default a new one */
+    readonly letterId?: string;
     readonly kind: Kind;
     readonly job: string;
     readonly workflowType: string;
@@ -133,7 +135,7 @@ export function policyColumns({ retentionMs, keepForMs, ...policy }: QueuePolicy
 
 function newLetter(death: ParkedDeath) {
   const said = {
-    id: uuidv7(),
+    id: death.letterId ?? uuidv7(),
     namespace: death.namespace,
     workflowId: death.workflowId,
     workflowType: death.workflowType,

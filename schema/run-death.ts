@@ -20,6 +20,8 @@ export type RunDeath = {
   readonly attemptCount: number;
   readonly startedAtMs?: number;
   readonly diedAtMs: number;
+  /** Why it is recorded only now, where the run did not tell of it by itself. */
+  readonly found?: string;
   readonly buildId?: string;
   readonly workerIdentity?: string;
   /** What of its own code the job has; absent where the run could not say. */

@@ -1,5 +1,5 @@
 import { type Client, isGrpcServiceError, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from "@temporalio/client";
-import { pruneScheduleId, pruneType } from "../model/ids.ts";
+import { pruneScheduleId, pruneType, reconcileScheduleId, reconcileType } from "../model/ids.ts";
 
 export type SchedulesOutcome = {
   /** Those that were made now. */
@@ -10,55 +10,94 @@ export type SchedulesOutcome = {
   readonly missing: readonly string[];
   /** Why they are missing. */
   readonly why?: string;
-  /** For somebody who may. Absent where nothing is missing. */
+  /** For somebody who may, a line each. Absent where nothing is missing. */
   readonly command?: string;
 };
 
 /**
- * Makes the Temporal Schedule that prunes each night, where it is missing. All else works without it: closed letters then stay
- * until somebody prunes.
+ * Makes the Temporal Schedules of an office, where they are missing: one prunes each night, one reconciles each hour. All else works
+ * without them: closed letters then stay, and what differs stays so, until somebody asks.
  *
- * @param office the office that prunes; a schedule for each office's name
+ * @param office whose schedules; one of each for each office's name
  */
 export async function makeSchedules(client: Client, office: string): Promise<SchedulesOutcome> {
-  const scheduleId = pruneScheduleId(office);
-  const outcome = { made: [], there: [], missing: [] };
+  const [made, there, missing, commands]: string[][] = [[], [], [], []];
+  let why: string | undefined;
+  for (const schedule of schedulesOf(office)) {
+    const refused = await make(client, office, schedule);
+    if (refused === "there") there!.push(schedule.id);
+    else if (refused === "made") made!.push(schedule.id);
+    else {
+      why = refused.why;
+      missing!.push(schedule.id);
+      commands!.push(scheduleCommand(client.options.namespace, office, schedule));
+    }
+  }
+  return {
+    ...{ made: made!, there: there!, missing: missing! },
+    ...(why === undefined ? {} : { why, command: commands!.join("\n") }),
+  };
+}
+
+type OfficeSchedule = {
+  readonly id: string;
+  readonly type: string;
+  readonly workflowId: string;
+  /** UTC; absent: each hour. */
+  readonly hour?: number;
+  readonly minute: number;
+  readonly note: string;
+};
+
+function schedulesOf(office: string): OfficeSchedule[] {
+  return [
+    {
+      ...{ id: pruneScheduleId(office), type: pruneType, workflowId: `${pruneType}/nightly`, hour: 2, minute: 0 },
+      note: "Deletes closed letters past their keep time. Made by dlo setup.",
+    },
+    {
+      // Not at the full hour, at which everybody's work begins.
+      ...{ id: reconcileScheduleId(office), type: reconcileType, workflowId: `${reconcileType}/hourly`, minute: 17 },
+      note: "Mends what differs between Temporal and Postgres. Made by dlo setup.",
+    },
+  ];
+}
+
+const scheduledOptions = { by: "office" };
+
+async function make(
+  client: Client,
+  office: string,
+  { id, type, workflowId, hour, minute, note }: OfficeSchedule,
+): Promise<"made" | "there" | { readonly why: string }> {
   try {
     await client.schedule.create({
-      scheduleId,
-      spec: { calendars: [{ hour: nightlyHour }] },
-      action: {
-        type: "startWorkflow",
-        workflowType: pruneType,
-        workflowId: `${pruneType}/${nightly}`,
-        taskQueue: office,
-        args: [nightlyOptions],
-      },
-      // An office that was down for a week prunes once, not seven times.
-      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: "1 day" },
-      state: { note: "Deletes closed letters past their keep time. Made by dlo setup." },
+      scheduleId: id,
+      spec: { calendars: [{ hour: hour ?? "*", minute }] },
+      action: { type: "startWorkflow", workflowType: type, workflowId, taskQueue: office, args: [scheduledOptions] },
+      // An office that was down for a week does it once, not seven times.
+      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: hour === undefined ? "1 hour" : "1 day" },
+      state: { note },
     });
-    return { ...outcome, made: [scheduleId] };
+    return "made";
   } catch (error) {
-    if (error instanceof ScheduleAlreadyRunning) return { ...outcome, there: [scheduleId] };
+    if (error instanceof ScheduleAlreadyRunning) return "there";
     const why = refusal(error);
     if (why === undefined) throw error;
-    const command = scheduleCommand(client.options.namespace, office);
-    return { ...outcome, missing: [scheduleId], why, command };
+    return { why };
   }
 }
 
-/** UTC. */
-const nightlyHour = 2;
-const nightly = "nightly";
-const nightlyOptions = { by: "office" };
-
 /** The command of Temporal's own CLI that makes it. */
-function scheduleCommand(namespace: string, office: string): string {
+function scheduleCommand(
+  namespace: string,
+  office: string,
+  { id, type, workflowId, hour, minute }: OfficeSchedule,
+): string {
   return [
-    `temporal schedule create --namespace ${namespace} --schedule-id ${pruneScheduleId(office)} --cron "0 ${nightlyHour} * * *"`,
-    `--overlap-policy Skip --type ${pruneType} --workflow-id ${pruneType}/${nightly} --task-queue ${office}`,
-    `--input '${JSON.stringify(nightlyOptions)}'`,
+    `temporal schedule create --namespace ${namespace} --schedule-id ${id} --cron "${minute} ${hour ?? "*"} * * *"`,
+    `--overlap-policy Skip --type ${type} --workflow-id ${workflowId} --task-queue ${office}`,
+    `--input '${JSON.stringify(scheduledOptions)}'`,
   ].join(" ");
 }
 

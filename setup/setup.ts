@@ -14,9 +14,9 @@ export type SetUpOptions = {
   readonly progress?: (line: string) => void;
   /** Indexes to switch on and off. All others stay as they are. */
   readonly indexes?: IndexesAsked;
-  /** Whether to make the schedule that prunes each night, where it is missing. @default true */
+  /** Whether to make the schedules that prune each night and reconcile each hour, where they are missing. @default true */
   readonly schedules?: boolean;
-  /** The office that the schedule's prunes are for. @default "dead-letter-office" */
+  /** The office that the schedules are for. @default "dead-letter-office" */
   readonly office?: string;
 };
 

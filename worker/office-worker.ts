@@ -3,6 +3,7 @@ import { Worker, type WorkerOptions } from "@temporalio/worker";
 import { hookActivities } from "../activities/deliver-event.ts";
 import { letterActivities } from "../activities/letter-activities.ts";
 import { pruneActivities } from "../activities/prune-activities.ts";
+import { reconcileActivities } from "../activities/reconcile-activities.ts";
 import { redriveActivities } from "../activities/redrive-activities.ts";
 import { findTarget, type TargetOptions } from "../connect/target.ts";
 import { registeredSearchAttributes } from "../connect/registered-search-attributes.ts";
@@ -52,14 +53,17 @@ export type RunningOffice = RunningWorker & {
 export async function runOffice(options: RunOfficeOptions = {}): Promise<RunningOffice> {
   refuseUnknownOptions(
     options,
-    ["office", "queues", "redact", "fingerprint", "amendments", "probes", "listen", "health", "on", "codec", "worker"],
+    [
+      ...["office", "queues", "redact", "fingerprint", "amendments", "probes", "reconcile"],
+      ...["listen", "health", "on", "codec", "worker"],
+    ],
     "office",
   );
   const { office: name = defaultOffice, queues = {}, redact = [], fingerprint = [], codec, worker } = options;
-  const { listen, health = {}, on: hooks = {}, amendments = {}, probes = {} } = options;
+  const { listen, health = {}, on: hooks = {}, amendments = {}, probes = {}, reconcile = {} } = options;
   const answering = { health, on: hooks, ...(listen === undefined ? {} : { listen }) };
   refuseForeignKeys(
-    defineConfig({ office: name, queues, redact, fingerprint, amendments, probes, ...answering }),
+    defineConfig({ office: name, queues, redact, fingerprint, amendments, probes, reconcile, ...answering }),
     "office",
   );
   const defaults = keepingDefaults(process.env);
@@ -94,6 +98,10 @@ export async function runOffice(options: RunOfficeOptions = {}): Promise<Running
       hookActivities({ db: database.db, hooks, office: name, namespace, ...(ui === undefined ? {} : { ui }) }),
     );
     const versioned = worker?.workerDeploymentOptions?.useWorkerVersioning === true;
+    const needs = {
+      ...{ db: database.db, client, codecs, queues, redact, probes, fingerprint, defaults, taskQueue: name },
+      searchAttributes: await registeredSearchAttributes(client),
+    };
     const running = await Worker.create({
       identity,
       namespace,
@@ -104,21 +112,11 @@ export async function runOffice(options: RunOfficeOptions = {}): Promise<Running
       taskQueue: name,
       workflowBundle: await bundleEntry(officeEntry({ versioned })),
       activities: {
-        ...letterActivities({
-          db: database.db,
-          client,
-          codecs,
-          queues,
-          redact,
-          probes,
-          fingerprint,
-          defaults,
-          searchAttributes: await registeredSearchAttributes(client),
-          taskQueue: name,
-        }),
+        ...letterActivities(needs),
+        ...reconcileActivities({ ...needs, jobs: reconcile.jobs ?? [] }),
         ...redriveActivities({
           ...{ db: database.db, client, codecs, namespace, redact, amendments, probes, queues, defaults },
-          home: { taskQueue: name, searchAttributes: await registeredSearchAttributes(client) },
+          home: needs,
         }),
         ...pruneActivities({ db: database.db, namespace }),
         ...calls.activities,

@@ -35,6 +35,8 @@ export function jobEntry({ contracts, workflowsPath, versioned }: EntryOptions):
   ].join("\n");
 }
 
+const officeTypes = ["deadLetter", "office", "deliverEvent", "previewRedrive", "redrive", "prune", "reconcile"];
+
 /** The source of an office's bundle. */
 export function officeEntry({ versioned }: { readonly versioned: boolean }): string {
   return [
@@ -43,8 +45,9 @@ export function officeEntry({ versioned }: { readonly versioned: boolean }): str
     `import { deliverEvent } from ${JSON.stringify(sourceFile("../workflows/deliver-event"))};`,
     `import { previewRedrive, redrive } from ${JSON.stringify(sourceFile("../workflows/redrive"))};`,
     `import { prune } from ${JSON.stringify(sourceFile("../workflows/prune"))};`,
-    ...versioning(versioned, ["deadLetter", "office", "deliverEvent", "previewRedrive", "redrive", "prune"]),
-    "export { deadLetter, office, deliverEvent, previewRedrive, redrive, prune };",
+    `import { reconcile } from ${JSON.stringify(sourceFile("../workflows/reconcile"))};`,
+    ...versioning(versioned, officeTypes),
+    `export { ${officeTypes.join(", ")} };`,
   ].join("\n");
 }
 

@@ -31,6 +31,7 @@ import type {
   ItemOutcome,
   Projection,
   ProjectionResult,
+  Succeeded,
 } from "../model/letter-activities.ts";
 import { letterDetails } from "../model/letter-details.ts";
 import {
@@ -79,11 +80,13 @@ import { readForeignDeath } from "./read-death.ts";
 
 const stateQuery = defineQuery<LetterState>("state");
 const diedSignal = defineSignal<[Died]>("died");
+const succeededSignal = defineSignal<[Succeeded]>("succeeded");
 
 type Item =
   | { readonly kind: "command"; readonly command: Command; readonly settle: Settle }
   | { readonly kind: "refused"; readonly name: CommandName; readonly given: unknown; readonly why: string }
   | { readonly kind: "died"; readonly died: Died }
+  | { readonly kind: "succeeded"; readonly succeeded: Succeeded }
   | { readonly kind: "retryEnded"; readonly outcome: Outcome }
   | { readonly kind: "followed"; readonly following: Following; readonly run: FollowedRun }
   | { readonly kind: "probeSaidYes"; readonly pending: PendingRetry }
@@ -126,6 +129,11 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     waitForNewerOffice("a death", died.version);
     inbox.push({ kind: "died", died });
   });
+  setHandler(succeededSignal, (succeeded) => {
+    if (typeof succeeded?.version !== "number") return;
+    waitForNewerOffice("word of a success", succeeded.version);
+    inbox.push({ kind: "succeeded", succeeded });
+  });
   for (const name of commandNames) {
     setHandler(defineUpdate<LetterState, [unknown]>(name), (given) => ask(name, given), {
       validator: (given) => {
@@ -145,6 +153,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
   }
 
   if (state.reopening !== undefined) await reopen(state.reopening);
+  else if (state.restoring === true) await restore();
   else if (state.status === "retrying") {
     // Begun anew, since somebody terminated the letter while its retry ran: that run is no child of this one.
     await park([]);
@@ -192,6 +201,17 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     if (result !== "written")
       throw ApplicationFailure.nonRetryable(`Dead letter ${state.letterId} is open already`, "LETTER_BUSY");
     show(searchAttributes.status, "parked");
+  }
+
+  /** Takes up again what its row has: nobody kept the clock meanwhile. */
+  async function restore(): Promise<void> {
+    const { restoring: _, ...rest } = state;
+    state = rest;
+    const { status, expiresAtMs, retryAtMs } = state;
+    const event: LetterEvent = { type: "restored", atMs: Date.now(), by: officeActor, data: { was: status } };
+    if (status !== "retrying") return void (await project({ expiresAtMs, retryAtMs }, [event]));
+    await park([event]);
+    state = { ...state, following: {} };
   }
 
   /** Somebody terminated the letter and a death began it again: the clock that its row still had is not that death's. */
@@ -264,6 +284,8 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
         return void (await project({}, [refusedEvent(item)], refusedItem(item)));
       case "died":
         return await hearDeath(item.died);
+      case "succeeded":
+        return await hearSuccess(item.succeeded);
       case "retryEnded":
         return await endRetry(item.outcome);
       case "followed":
@@ -547,6 +569,16 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     const dropped = dropCode();
     if (state.status === "parked" && !waitsToRetry(state)) await park(dropped);
     else if (dropped.length > 0) await project({}, dropped);
+  }
+
+  /** A run that the letter knows nothing of has done its job. What died after it is not mended by it. */
+  async function hearSuccess({ letterId, workflowId, runId, atMs }: Succeeded): Promise<void> {
+    const { status, lastDeath } = state;
+    if (letterId !== state.letterId || status !== "parked" || codeRuns(state) || atMs <= lastDeath.atMs) return;
+    const other = workflowId === state.jobWorkflowId ? "its job" : `${workflowId}, which has the same key,`;
+    const reason = `${other} has succeeded since`;
+    const event: LetterEvent = { type: "superseded", atMs: Date.now(), by: officeActor, runId, reason };
+    await close("superseded", event, state.requestIds);
   }
 
   /** Waits for the newest run of the id, which the letter did not start. */

@@ -14,4 +14,5 @@ export { deadLetter } from "./dead-letter.ts";
 export { deliverEvent } from "./deliver-event.ts";
 export { office } from "./office.ts";
 export { prune } from "./prune.ts";
+export { reconcile } from "./reconcile.ts";
 export { previewRedrive, redrive } from "./redrive.ts";

@@ -9,11 +9,12 @@ import { dlo, environmentOf } from "../cli/dlo.ts";
 import { openWorld, until, type World } from "../setup/world.ts";
 import { closedLetters } from "./closed-letters.ts";
 
-// The schedule that prunes each night: made once, left alone afterwards.
+// The schedules of an office, which prune each night and reconcile each hour: made once, left alone afterwards.
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 const scheduleId = "dead-letter-office/prune";
+const reconcileId = "dead-letter-office/reconcile";
 let world: World;
 
 beforeAll(async () => void (world = await openWorld()));
@@ -38,11 +39,22 @@ test("set-up makes it once, and never undoes what an operator did to it", async 
   });
   const [next] = (await handle.describe()).info.nextActionTimes;
   expect(next?.toISOString()).toMatch(/T02:00:00/);
+  expect(made.stdout).toContain(
+    `Made the schedule ${reconcileId}: what differs between Temporal and Postgres is mended hourly, at 17 past.`,
+  );
+  const hourly = await world.dlo.temporal.schedule.getHandle(reconcileId).describe();
+  expect(hourly).toMatchObject({
+    action: { workflowType: "reconcile", taskQueue: "dead-letter-office", args: [{ by: "office" }] },
+    policies: { overlap: "SKIP", catchupWindow: 3_600_000 },
+  });
+  expect(hourly.info.nextActionTimes[1]!.getTime() - hourly.info.nextActionTimes[0]!.getTime()).toBe(3_600_000);
 
   await handle.update((before) => ({ ...before, spec: { calendars: [{ hour: 5 }] } }));
   await handle.pause("not this week");
   const again = await dlo(["setup", "-o", "json"], { env });
-  expect(JSON.parse(again.stdout)).toMatchObject({ schedules: { made: [], there: [scheduleId], missing: [] } });
+  expect(JSON.parse(again.stdout)).toMatchObject({
+    schedules: { made: [], there: [scheduleId, reconcileId], missing: [] },
+  });
   expect((await dlo(["setup"], { env })).stdout).toContain(`The schedule ${scheduleId} is there, and stays as it is.`);
   expect(await handle.describe()).toMatchObject({
     state: { paused: true, note: "not this week" },
@@ -81,26 +93,37 @@ test("where it may not be made, or there are none, a command is told that makes 
     [16, "not authenticated"],
   ] as const) {
     const outcome = await makeSchedules(refusing(code), "shifts");
-    expect(outcome).toMatchObject({ made: [], there: [], missing: ["shifts/prune"], why });
+    expect(outcome).toMatchObject({ made: [], there: [], missing: ["shifts/prune", "shifts/reconcile"], why });
     expect(outcome.command).toContain("temporal schedule create");
   }
   // Anything else is no refusal.
   await expect(makeSchedules(refusing(14), "shifts")).rejects.toThrow("Failed to create schedule");
 });
 
-test("that command makes the very schedule", async () => {
+test("that command makes the very schedules", async () => {
   const { command } = await makeSchedules(refusing(7), "shifts");
   const { path } = await resolveTemporal({ progress: () => undefined });
-  await execa("sh", ["-c", `${command} --address ${world.address}`], {
-    env: { PATH: `${dirname(path)}:${process.env["PATH"]}` },
+  for (const line of command!.split("\n"))
+    await execa("sh", ["-c", `${line} --address ${world.address}`], {
+      env: { PATH: `${dirname(path)}:${process.env["PATH"]}` },
+    });
+  expect(await makeSchedules(world.dlo.temporal, "shifts")).toMatchObject({
+    there: ["shifts/prune", "shifts/reconcile"],
   });
-  expect(await makeSchedules(world.dlo.temporal, "shifts")).toMatchObject({ there: ["shifts/prune"] });
   expect(await world.dlo.temporal.schedule.getHandle("shifts/prune").describe()).toMatchObject({
     action: { workflowType: "prune", taskQueue: "shifts", args: [{ by: "office" }] },
     policies: { overlap: "SKIP" },
   });
   const [next] = (await world.dlo.temporal.schedule.getHandle("shifts/prune").describe()).info.nextActionTimes;
   expect(next?.toISOString()).toMatch(/T02:00:00/);
+});
+
+test("when its time comes the office reconciles, and signs as the office", async () => {
+  await world.dlo.temporal.schedule.getHandle(reconcileId).trigger();
+  await until(async () => {
+    const rows = await world.sql`select by, ended_at from dlo.reconciles`;
+    return rows.length === 1 && rows[0]!["by"] === "office" && rows[0]!["ended_at"] !== null;
+  });
 });
 
 /** A client whose server answers with a gRPC code. */

@@ -1,0 +1,78 @@
+import type { Death } from "../model/death.ts";
+import type { FoundItem, Finding } from "../model/reconcile.ts";
+import { letterHead, openLetterOf } from "../schema/open-letters.ts";
+import { lookAtLetter, type SeenLetter } from "./look-at-letter.ts";
+import { parkRun } from "./park-run.ts";
+import { policyWithoutWorker } from "./policy-without-worker.ts";
+import { type JobEnd, readJobEnd } from "./read-job-end.ts";
+import type { Reconciling } from "./reconciling.ts";
+import { endedDeath } from "./run-death.ts";
+import { tellLetter } from "./tell-letter.ts";
+import type { VisibleRun } from "./visible-runs.ts";
+
+/**
+ * Records the death of a run that is not recorded, in the letter that it belongs to. Safe to repeat.
+ *
+ * @returns undefined where it needs no letter: another run of its id has come after it, its letter is just about to record it, or
+ *   its job has no letters
+ */
+export async function fileFoundRun(step: Reconciling, run: VisibleRun): Promise<FoundItem | undefined> {
+  const { needs, asked } = step;
+  const { client, db } = needs;
+  const { workflowId, runId } = run;
+  const contract = step.contracts.find(({ job, taskQueue }) => job === run.type && taskQueue === run.taskQueue)?.answer;
+  const said = contract?.known === true ? contract : undefined;
+  if (said?.deadLetter === false || run.closedAtMs === undefined) return undefined;
+  const end = await readJobEnd(client, needs.codecs, run);
+  const finding = findingOf(run, end);
+  if (finding === undefined) return undefined;
+  const policy = end.policy ?? said?.deadLetter ?? (await policyWithoutWorker(needs, run.type));
+  if (policy.office !== needs.taskQueue) return undefined;
+  // The newest run decides. One that told of its death has to be recorded all the same.
+  if (finding !== "unrecorded" && !(await isNewest(step, run))) return undefined;
+
+  const seen = await lookAtLetter(client, workflowId);
+  if (seen.as === "running" && seen.state.status === "retrying" && seen.state.retryRunId === runId) return undefined;
+  const open = await openLetterOf(db, client.options.namespace, workflowId);
+  // It has a letter, which tells more of itself than this run does: the phases behind bring its row back.
+  if (open === undefined && finding === "unrecorded" && (await hasLetter(step, seen, end))) return undefined;
+  const told = `${words[finding]}${end.terminated === undefined ? "" : ` by ${end.terminated.by || "somebody"}`}`;
+  if (asked.dryRun) return { finding, workflowId, mended: false, said: told };
+  const { letter } = await parkRun(needs, run, {
+    death: { ...(end.death ?? deathOf(run, end)), ...(said?.ownCode === undefined ? {} : { ownCode: said.ownCode }) },
+    policy,
+    found: `found by a reconcile: ${told}`,
+    ...(open === undefined && end.letterId !== undefined ? { letterId: end.letterId } : {}),
+  });
+  // A letter that has closed is settled by what it said at its end, and must not be begun again.
+  const isOver = seen.as === "closed" && seen.state.letterId === letter.id;
+  if (letter.closedAt === null && !isOver) await tellLetter(needs, letter);
+  return { finding, workflowId, letterId: letter.id, mended: true, said: told };
+}
+
+const words = {
+  lost: "terminated",
+  timed_out: "ran into its workflow timeout",
+  unrecorded: "dead lettered, and not recorded",
+} as const;
+
+function findingOf({ status }: VisibleRun, { death, letterId }: JobEnd): (keyof typeof words & Finding) | undefined {
+  if (death !== undefined || letterId !== undefined) return "unrecorded";
+  if (status === "terminated") return "lost";
+  // It failed by itself: it is a workflow of another make, or has dead lettering off.
+  return status === "timed_out" ? "timed_out" : undefined;
+}
+
+function deathOf({ status, closedAtMs = Date.now() }: VisibleRun, { terminated }: JobEnd): Death {
+  return endedDeath(status === "timed_out" ? "timed_out" : "terminated", closedAtMs, terminated);
+}
+
+async function isNewest({ needs }: Reconciling, { workflowId, runId }: VisibleRun): Promise<boolean> {
+  return (await needs.client.workflow.getHandle(workflowId).describe()).runId === runId;
+}
+
+/** Whether the letter that a death was recorded in is there, in either store. */
+async function hasLetter({ needs: { db } }: Reconciling, seen: SeenLetter, { letterId }: JobEnd): Promise<boolean> {
+  if (letterId !== undefined && (await letterHead(db, letterId)) !== undefined) return true;
+  return seen.as !== "gone" && (letterId === undefined || seen.state.letterId === letterId);
+}

@@ -1,0 +1,191 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from "@temporalio/client";
+import { letterType, letterWorkflowId } from "../model/ids.ts";
+import type { Succeeded } from "../model/letter-activities.ts";
+import { restoringStart } from "../model/letter-start.ts";
+import type { FoundItem } from "../model/reconcile.ts";
+import { searchAttributes } from "../model/search-attributes.ts";
+import { hasToldOwnCode } from "../schema/told-own-code.ts";
+import { letterOfRow } from "../schema/letter-of-row.ts";
+import { letterHead, openLettersAfter } from "../schema/open-letters.ts";
+import type { LetterHead } from "../schema/rows.ts";
+import { differences, settleLetter } from "../schema/settle-letter.ts";
+import { allRuns } from "./close-window.ts";
+import { inLanes } from "./in-lanes.ts";
+import { lookAtLetter, type SeenLetter } from "./look-at-letter.ts";
+import { lanes, type Reconciling, secondLookMs, type StepEnd } from "./reconciling.ts";
+import { at, listed, type VisibleRun } from "./visible-runs.ts";
+
+/** So many ids fit into one query. */
+const pageRows = 200;
+/** A timer of a letter rings within seconds, unless its office is down. */
+const overdueMs = 5 * 60_000;
+
+type Suspect = { readonly row: LetterHead; readonly running: boolean; readonly success?: VisibleRun };
+
+/** Looks at a page of open rows: whether their workflows run and say the same, and whether their jobs have succeeded since. */
+export async function reconcileRows(step: Reconciling): Promise<StepEnd> {
+  const { needs, place, beat } = step;
+  const { client, db } = needs;
+  const rows = await openLettersAfter(db, client.options.namespace, place.afterRow, pageRows);
+  const last = rows.at(-1);
+  if (last === undefined) return { items: [] };
+  const ids = listed(rows.map(({ workflowId }) => letterWorkflowId(workflowId)));
+  const letters = await allRuns(
+    client,
+    `WorkflowType = '${letterType}' AND ExecutionStatus = 'Running' AND WorkflowId IN ${ids}`,
+  );
+  const runs = await runsOfJobs(step, rows);
+  const running = new Set(letters.map(({ workflowId }) => workflowId));
+  const suspects = rows.flatMap(
+    (row) => suspectOf(step, row, running.has(letterWorkflowId(row.workflowId)), runs) ?? [],
+  );
+  let items: readonly (FoundItem | undefined)[] = [];
+  if (suspects.length > 0) {
+    beat();
+    await pause(secondLookMs);
+    items = await inLanes(suspects, lanes, async (suspect) => {
+      beat();
+      return await examine(step, suspect);
+    });
+  }
+  const own = letters.filter(({ taskQueue }) => taskQueue === needs.taskQueue).length;
+  return {
+    items: items.flatMap((item) => item ?? []),
+    letters: rows.length,
+    place: { ...place, afterRow: last.id, running: (place.running ?? 0) + own },
+  };
+}
+
+/** Runs of these letters' jobs that are under way or have succeeded, by id and by key. */
+async function runsOfJobs({ needs }: Reconciling, rows: readonly LetterHead[]): Promise<VisibleRun[]> {
+  const since = at(Math.min(...rows.map(({ failedAt }) => failedAt.getTime())));
+  const succeeded = `ExecutionStatus = 'Completed' AND CloseTime >= ${since}`;
+  const byId = `WorkflowId IN ${listed(rows.map(({ workflowId }) => workflowId))}`;
+  const runs = await allRuns(needs.client, `${byId} AND (ExecutionStatus = 'Running' OR (${succeeded}))`);
+  const keys = rows.flatMap(({ supersededBy, key }) => (supersededBy === "key" && key !== null ? [key] : []));
+  if (keys.length === 0 || !needs.searchAttributes.includes(searchAttributes.key)) return runs;
+  const byKey = `${searchAttributes.key} IN ${listed([...new Set(keys)])} AND WorkflowType != '${letterType}'`;
+  return [...runs, ...(await allRuns(needs.client, `${byKey} AND ${succeeded}`))];
+}
+
+/** What of a row is worth a second look, if anything is. */
+function suspectOf(
+  { asked }: Reconciling,
+  row: LetterHead,
+  running: boolean,
+  runs: readonly VisibleRun[],
+): Suspect | undefined {
+  const { status, workflowId, failedAt, expiresAt, retryAt } = row;
+  const success = runs.find(
+    (run) => run.status === "completed" && (run.closedAtMs ?? 0) > failedAt.getTime() && isOfJob(row, run),
+  );
+  const isUnderWay = runs.some((run) => run.status === "running" && run.workflowId === workflowId);
+  const due = (expiresAt ?? retryAt)?.getTime() ?? Number.POSITIVE_INFINITY;
+  const isOdd =
+    !running ||
+    asked.thorough ||
+    status === "retrying" ||
+    isUnderWay ||
+    due < Date.now() - overdueMs ||
+    success !== undefined;
+  return isOdd ? { row, running, ...(success === undefined ? {} : { success }) } : undefined;
+}
+
+function isOfJob({ workflowId, supersededBy, key, workflowType }: LetterHead, run: VisibleRun): boolean {
+  if (run.workflowId === workflowId) return true;
+  return supersededBy === "key" && key !== null && run.key === key && run.type === workflowType;
+}
+
+async function examine(step: Reconciling, { row: before, success }: Suspect): Promise<FoundItem | undefined> {
+  const { client, db } = step.needs;
+  const row = await letterHead(db, before.id);
+  // What has changed meanwhile is under way.
+  if (row === undefined || row.closedAt !== null || row.revision !== before.revision || row.deaths !== before.deaths)
+    return undefined;
+  const seen = await lookAtLetter(client, row.workflowId);
+  if (seen.as === "gone") return await beginAgain(step, row, seen);
+  const different = await settle(step, row, seen);
+  if (different !== undefined || seen.as === "closed") return different;
+  return success === undefined || row.status !== "parked" ? undefined : await tellOfSuccess(step, row, success);
+}
+
+/** Its workflow says otherwise, and is right. */
+async function settle(
+  { needs: { db }, asked }: Reconciling,
+  row: LetterHead,
+  seen: Exclude<SeenLetter, { as: "gone" }>,
+): Promise<FoundItem | undefined> {
+  const told = seen.state.letterId === row.id ? seen : followedBy(row, seen);
+  const differs = differences(row, told);
+  if (differs.length === 0) return undefined;
+  const was = Object.fromEntries(differs.map((key) => [key, row[key as keyof LetterHead]]));
+  const item = {
+    ...{ finding: "differs" as const, workflowId: row.workflowId, letterId: row.id },
+    said: `its row says otherwise than its workflow: ${differs.join(", ")}`,
+  };
+  if (asked.dryRun) return { ...item, mended: false };
+  return { ...item, mended: await settleLetter(db, told, { revision: row.revision, was }) };
+}
+
+/** There is a later letter of the job, so this one had closed before that began; how, its workflow no longer says. */
+function followedBy(row: LetterHead, { state }: Exclude<SeenLetter, { as: "gone" }>) {
+  const closed = { ...letterOfRow(row), status: "superseded" as const, revision: row.revision + 1 };
+  return { state: closed, closedAtMs: state.firstDiedAtMs ?? state.lastDeath.atMs };
+}
+
+/** Nobody keeps it: its workflow is begun again, with the time that it had left when it ended. */
+async function beginAgain(
+  { needs, asked }: Reconciling,
+  row: LetterHead,
+  seen: Extract<SeenLetter, { as: "gone" }>,
+): Promise<FoundItem | undefined> {
+  const item = { finding: "no_workflow" as const, workflowId: row.workflowId, letterId: row.id };
+  const said = seen.closedAtMs === undefined ? "its workflow is gone" : "its workflow was ended";
+  if (asked.dryRun) return { ...item, mended: false, said };
+  const told = await hasToldOwnCode(needs.db, row);
+  const letter = {
+    ...letterOfRow(row),
+    expiresAtMs: expiryLeft(row, seen.closedAtMs, Date.now()),
+    ...(told ? { codeDeaths: row.deaths } : {}),
+  };
+  const { namespace } = needs.client.options;
+  const home = { namespace, taskQueue: needs.taskQueue, searchAttributes: needs.searchAttributes };
+  try {
+    await needs.client.workflow.start(letterType, restoringStart(letter, row.key, home));
+  } catch (error) {
+    // A death has just begun it.
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
+    throw error;
+  }
+  return { ...item, mended: true, said };
+}
+
+/** Where nobody knows when its workflow ended, nothing expires within a day of coming back. */
+const shortestLeftMs = 24 * 60 * 60_000;
+
+function expiryLeft({ expiresAt }: LetterHead, endedAtMs: number | undefined, nowMs: number): number | null {
+  if (expiresAt === null) return null;
+  if (endedAtMs === undefined) return Math.max(expiresAt.getTime(), nowMs + shortestLeftMs);
+  return nowMs + Math.max(expiresAt.getTime() - endedAtMs, 0);
+}
+
+/** The letter closes itself, unless it dies meanwhile. */
+async function tellOfSuccess(
+  { needs: { client }, asked }: Reconciling,
+  row: LetterHead,
+  { workflowId, runId, closedAtMs = 0 }: VisibleRun,
+): Promise<FoundItem | undefined> {
+  const said =
+    workflowId === row.workflowId ? "its job has succeeded since" : `${workflowId} of the same key has succeeded since`;
+  const item = { finding: "succeeded" as const, workflowId: row.workflowId, letterId: row.id, said };
+  if (asked.dryRun) return { ...item, mended: false };
+  const word: Succeeded = { version: 1, letterId: row.id, workflowId, runId, atMs: closedAtMs };
+  try {
+    await client.workflow.getHandle(letterWorkflowId(row.workflowId)).signal("succeeded", word);
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+  return { ...item, mended: true };
+}
