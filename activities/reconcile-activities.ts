@@ -75,6 +75,7 @@ async function goOn(
       items,
       runs = 0,
       letters = 0,
+      running = place.running,
       wants,
       ...end
     } = await steps[place.phase]({ needs, asked, place, contracts, beat });
@@ -85,13 +86,13 @@ async function goOn(
     const isSwept = end.place === undefined && place.phase === "letters";
     await noteReconcile(needs.db, asked, report, isSwept ? place.untilMs : undefined);
     if (next === undefined) return { report };
-    place = next;
+    place = { ...next, ...(running === undefined ? {} : { running }) };
     if (Date.now() >= until || cancelled.aborted) return { report, place };
   }
 }
 
-function following({ phase, sinceMs, untilMs, jobs, running }: ReconcilePlace): ReconcilePlace | undefined {
+function following({ phase, sinceMs, untilMs, jobs }: ReconcilePlace): ReconcilePlace | undefined {
   const next = reconcilePhases[reconcilePhases.indexOf(phase) + 1];
   if (next === undefined) return undefined;
-  return { phase: next, sinceMs, fromMs: sinceMs, untilMs, jobs, ...(running === undefined ? {} : { running }) };
+  return { phase: next, sinceMs, fromMs: sinceMs, untilMs, jobs };
 }

@@ -53,7 +53,9 @@ export async function reconcileRows(step: Reconciling): Promise<StepEnd> {
   return {
     items: items.flatMap((item) => item ?? []),
     letters: rows.length,
-    place: { ...place, afterRow: last.id, running: (place.running ?? 0) + own },
+    running: (place.running ?? 0) + own,
+    // Letters that begin meanwhile are behind all others: a page that is not full is the last one, however many come.
+    ...(rows.length < pageRows ? {} : { place: { ...place, afterRow: last.id } }),
   };
 }
 

@@ -17,6 +17,8 @@ export type StepEnd = {
   readonly items: readonly FoundItem[];
   readonly runs?: number;
   readonly letters?: number;
+  /** Letters whose workflow runs, by now. */
+  readonly running?: number;
   /** Where its phase goes on. Absent: it has come to its end. */
   readonly place?: ReconcilePlace;
   /** In place of all that: it cannot go on without these, and has done nothing. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Reconciled } from "../../client/index.ts";
-import { deliver, openPostOffice, type PostOffice } from "../setup/post-office.ts";
+import { openPostOffice, type PostOffice } from "../setup/post-office.ts";
 import { until } from "../setup/world.ts";
 import { disagreements } from "./equal-stores.ts";
 
@@ -29,8 +29,7 @@ test("what is under way is not taken for damage", async () => {
       if (n % 3 === 0) await office.dlo.letters.discard(letter.id, { by: "ann" }).catch(() => undefined);
       else {
         office.when(id, () => "delivered");
-        if (n % 3 === 1) await office.dlo.letters.retry(letter.id, { by: "ann" }).catch(() => undefined);
-        // The app's own run, of which the letter is to hear only from the reconcile: there is something to be found, then.
+        await office.dlo.letters.retry(letter.id, { by: "ann" }).catch(() => undefined);
       }
       lives++;
     }
@@ -40,5 +39,4 @@ test("what is under way is not taken for damage", async () => {
   expect(reports.map(({ found, items }) => ({ found, items }))).toEqual(reports.map(() => ({ found: {}, items: [] })));
   await until(async () => (await disagreements(office)).length === 0);
   expect(await office.dlo.reconcile({ thorough: true })).toMatchObject({ found: {}, mended: 0 });
-  void deliver;
 });
