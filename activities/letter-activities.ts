@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import { activityInfo, ApplicationFailure } from "@temporalio/activity";
 import type { Client } from "@temporalio/client";
+import type { CapturePolicy } from "../model/capture-policy.ts";
 import type { Codec, QueueOptions } from "../model/config.ts";
 import type { FingerprintRule } from "../model/fingerprint-rule.ts";
 import type { LetterActivities } from "../model/letter-activities.ts";
@@ -23,8 +24,10 @@ import { projectLetter } from "../schema/project-letter.ts";
 import { readDead } from "../schema/read-dead.ts";
 import { recordRetryDeath } from "../schema/record-death.ts";
 import { askProbe, unknownProbe } from "./ask-probe.ts";
+import { captureRecord } from "./capture-record.ts";
 import { checkBuild } from "./check-build.ts";
 import { followRun } from "./follow-run.ts";
+import { jobDescriptions } from "./job-descriptions.ts";
 import { pinRun } from "./pin-run.ts";
 import { readRun } from "./read-run.ts";
 import { endedDeath, runDeath } from "./run-death.ts";
@@ -43,6 +46,7 @@ export type OfficeNeeds = {
   readonly redact: readonly string[];
   readonly probes: Probes;
   readonly fingerprint: readonly FingerprintRule[];
+  readonly capture: CapturePolicy;
   /** Those that the namespace has registered. */
   readonly searchAttributes: readonly SearchAttribute[];
   /** The office's task queue. */
@@ -52,7 +56,10 @@ export type OfficeNeeds = {
 /** The office's activities: what letters and dying jobs do to Postgres and to Temporal. Each is safe to repeat. */
 export function letterActivities(needs: OfficeNeeds): LetterActivities {
   const { db, client } = needs;
+  const descriptions = jobDescriptions();
   return {
+    captureRecord: (ask) => captureRecord({ ...needs, descriptions }, ask),
+
     async parkDeadLetter({ version, policy, death }) {
       if (version !== 1)
         // Retried until an office is upgraded: the job waits, and nothing is lost.

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { amendCommand } from "./amend.ts";
 import { applyPolicyCommand } from "./apply-policy.ts";
+import { captureCommand } from "./capture.ts";
 import { causesCommand } from "./causes.ts";
 import { devCommand } from "./dev.ts";
 import { diffCommand } from "./diff.ts";
@@ -78,7 +79,7 @@ const groups: readonly (readonly [string, readonly CommandUnknownOpts[]])[] = [
       reopenCommand(),
     ] as never,
   ],
-  ["Take them elsewhere:", [exportCommand(), importCommand()] as never],
+  ["Bring them in, take them out:", [captureCommand(), exportCommand(), importCommand()] as never],
   ["Jobs:", [startCommand()] as never],
   ["Processes:", [devCommand(), workerCommand(), officeCommand()] as never],
   ["Set-up:", [setupCommand(), doctorCommand(), healthCommand()] as never],

@@ -1,4 +1,5 @@
 import type { Amendments } from "./amendments.ts";
+import { type CapturePolicy, checkCapturePolicy } from "./capture-policy.ts";
 import type { Classifier } from "./classify.ts";
 import { type Duration, parseDuration } from "./duration.ts";
 import { checkFingerprintRules, type FingerprintRule } from "./fingerprint-rule.ts";
@@ -57,6 +58,8 @@ export type OfficeConfig = {
   readonly amendments?: Amendments;
   /** Health probes of what jobs depend on, that a redrive can wait for by name: `dlo redrive … --when gateway`. */
   readonly probes?: Probes;
+  /** Which records that failed outside Temporal it takes. @default all */
+  readonly capture?: CapturePolicy;
   /** `host:port` where it answers `/health`, `/ready`, `/live` and `/metrics`. @default it has no port */
   readonly listen?: string;
   /** From where on `/health` is not well. */
@@ -114,6 +117,7 @@ export function defineConfig(config: Config): Config {
   for (const [name, probe] of Object.entries(config.probes ?? {}))
     if (typeof probe !== "function")
       throw configInvalid(`probes.${name}`, "it must be a function that returns whether all is well");
+  if (config.capture !== undefined) asConfig("capture", () => checkCapturePolicy(config.capture));
   if (config.listen !== undefined) asConfig("listen", () => parseListen(config.listen));
   if (config.health !== undefined) asConfig("health", () => healthLimits(config.health));
   if (config.on !== undefined) asConfig("on", () => checkHooks(config.on));
@@ -133,7 +137,18 @@ export function refuseForeignKeys(config: Config, process: "worker" | "office"):
 }
 
 const workerKeys = ["jobs", "workflowsPath", "activities", "classifier", "shutdownGraceTime"];
-const officeKeys = ["office", "queues", "redact", "fingerprint", "amendments", "probes", "listen", "health", "on"];
+const officeKeys = [
+  "office",
+  "queues",
+  "redact",
+  "fingerprint",
+  "amendments",
+  "probes",
+  "capture",
+  "listen",
+  "health",
+  "on",
+];
 const allKeys = [...workerKeys, ...officeKeys, "codec", "dev"];
 const queueKeys = [
   ...["retention", "keepFor", "onExpire", "maximumRetries", "warnBefore", "autoRetry"],

@@ -23,6 +23,7 @@ export const letterEventTypes = [
   "noted",
   "refused",
   "imported",
+  "captured",
 ] as const;
 
 export type LetterEventType = (typeof letterEventTypes)[number];

@@ -52,14 +52,27 @@ export type RunningOffice = RunningWorker & {
 export async function runOffice(options: RunOfficeOptions = {}): Promise<RunningOffice> {
   refuseUnknownOptions(
     options,
-    ["office", "queues", "redact", "fingerprint", "amendments", "probes", "listen", "health", "on", "codec", "worker"],
+    [
+      "office",
+      "queues",
+      "redact",
+      "fingerprint",
+      "amendments",
+      "probes",
+      "capture",
+      "listen",
+      "health",
+      "on",
+      "codec",
+      "worker",
+    ],
     "office",
   );
   const { office: name = defaultOffice, queues = {}, redact = [], fingerprint = [], codec, worker } = options;
-  const { listen, health = {}, on: hooks = {}, amendments = {}, probes = {} } = options;
+  const { listen, health = {}, on: hooks = {}, amendments = {}, probes = {}, capture = {} } = options;
   const answering = { health, on: hooks, ...(listen === undefined ? {} : { listen }) };
   refuseForeignKeys(
-    defineConfig({ office: name, queues, redact, fingerprint, amendments, probes, ...answering }),
+    defineConfig({ office: name, queues, redact, fingerprint, amendments, probes, capture, ...answering }),
     "office",
   );
   const defaults = keepingDefaults(process.env);
@@ -112,6 +125,7 @@ export async function runOffice(options: RunOfficeOptions = {}): Promise<Running
           redact,
           probes,
           fingerprint,
+          capture,
           defaults,
           searchAttributes: await registeredSearchAttributes(client),
           taskQueue: name,

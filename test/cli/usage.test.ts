@@ -13,6 +13,7 @@ const commands = [
   "similar",
   "diff",
   "reproduce",
+  "capture",
   "export",
   "import",
   "health",

@@ -24,6 +24,7 @@ export const documents = [
   "docs/redrive.md",
   "docs/requests.md",
   "docs/prune.md",
+  "docs/capture.md",
   "docs/errors.md",
   "docs/events.md",
   "docs/tables.md",

@@ -92,6 +92,7 @@ test("an event's data is what the code writes, as the page lists it", async () =
     "code_dropped",
     "policy_applied",
     "imported",
+    "captured",
   ]);
 });
 
