@@ -51,15 +51,22 @@ Examples:
       ...(taskQueue === undefined ? {} : { taskQueue }),
       ...(queue === undefined ? {} : { queue }),
     };
+    const progress = captureProgress();
     const report = await withClient(flags, found?.codec, async (dlo) =>
       dlo.letters.captureLines(file === "-" ? process.stdin : createReadStream(file), {
         defaults,
         ...(keptBy === undefined ? {} : { office: keptBy }),
         ...(waitFor === undefined ? {} : { waitFor }),
         ...(dryRun === undefined ? {} : { dryRun }),
-        onRecord: (result) => (output === "jsonl" ? printJson(output, asLine(result)) : say(result)),
+        onRecord(result) {
+          progress.clear();
+          if (output === "jsonl") printJson(output, asLine(result));
+          else say(result);
+          progress.show(result.n);
+        },
       }),
     );
+    progress.clear();
     const { missing, ...counts } = report;
     if (output === "json") printJson(output, { ...counts, missing: missing.map(asLine) });
     if (output === "table") print(sumOf(report));
@@ -70,6 +77,16 @@ Examples:
 
 function asLine({ n, ...result }: CaptureResult) {
   return { line: n, ...result };
+}
+
+/** How far it is: a line that is drawn anew, where standard error is a terminal and no data goes to one. */
+function captureProgress() {
+  const drawn = process.stderr.isTTY && !process.stdout.isTTY;
+  const line = "\r\u001b[2K";
+  return {
+    clear: () => void (drawn && process.stderr.write(line)),
+    show: (n: number) => void (drawn && process.stderr.write(`${line}line ${n.toLocaleString("en-US")}`)),
+  };
 }
 
 /** Only what needs somebody; the rest is counted. */

@@ -2,6 +2,8 @@ import {
   allHandlersFinished,
   ApplicationFailure,
   condition,
+  continueAsNew,
+  defineSignal,
   defineUpdate,
   isCancellation,
   setCurrentDetails,
@@ -11,7 +13,7 @@ import {
 } from "@temporalio/workflow";
 import { defineSearchAttributeKey } from "@temporalio/common";
 import { type CaptureAnswer, type CaptureStart, captureUpdateName } from "../model/capture.ts";
-import type { CaptureVerdict, JobDescription } from "../model/letter-activities.ts";
+import type { CaptureVerdict, Died, JobDescription } from "../model/letter-activities.ts";
 import { letterDetails } from "../model/letter-details.ts";
 import type { LetterState } from "../model/letter-state.ts";
 import { sourceText } from "../model/record-source.ts";
@@ -27,6 +29,7 @@ import { jobWorker, office } from "./office-calls.ts";
  * - A refused record leaves no row. Its workflow fails with the reason, and keeps the record for as long as Temporal keeps history.
  */
 
+const diedSignal = defineSignal<[Died]>("died");
 const captureUpdate = defineUpdate<CaptureAnswer>(captureUpdateName);
 
 /** Makes the record a letter, and goes on as that. */
@@ -49,7 +52,7 @@ export async function captureThen(
   const verdict = await decided;
   if (verdict.outcome === "refused") {
     setCurrentDetails(`**Refused:** ${verdict.why}`);
-    await condition(allHandlersFinished);
+    await answerTheRest();
     throw refusal(verdict);
   }
   const { letter, attributes } = verdict;
@@ -60,8 +63,22 @@ export async function captureThen(
   if (pairs.length > 0) upsertSearchAttributes(pairs);
   if (isOpen(letter.status)) return await goOn(letter);
   setCurrentDetails(letterDetails(letter, workflowInfo().namespace));
-  await condition(allHandlersFinished);
+  await answerTheRest();
   return letter;
+}
+
+/**
+ * Before the workflow ends without a letter. A job that was started under the record's id may have died meanwhile: its letter was begun
+ * by a signal to this workflow, and has no other.
+ */
+async function answerTheRest(): Promise<void> {
+  let next: LetterState | undefined;
+  setHandler(diedSignal, ({ version, letter }) => {
+    waitForNewerOffice(version);
+    next = letter;
+  });
+  await condition(allHandlersFinished);
+  if (next !== undefined) await continueAsNew<(letter: LetterState) => Promise<LetterState>>(next);
 }
 
 /** Has a letter's workflow answer those who bring its record once more. */

@@ -55,7 +55,7 @@ describe("the id that a source makes", () => {
         if (asTexts(one) === asTexts(other)) expect(recordId(one)).toBe(recordId(other));
         else expect(recordId(one)).not.toBe(recordId(other));
       }),
-      { numRuns: 2000 },
+      { numRuns: 500 },
     );
   });
 
@@ -197,7 +197,7 @@ describe("a record at the door", () => {
           expect(error).toMatchObject({ code: expect.stringMatching(/^(INPUT_INVALID|CAPTURE_REFUSED)$/) as string });
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 500 },
     );
   });
 });
