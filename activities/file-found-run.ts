@@ -74,5 +74,6 @@ async function isNewest({ needs }: Reconciling, { workflowId, runId }: VisibleRu
 /** Whether the letter that a death was recorded in is there, in either store. */
 async function hasLetter({ needs: { db } }: Reconciling, seen: SeenLetter, { letterId }: JobEnd): Promise<boolean> {
   if (letterId !== undefined && (await letterHead(db, letterId)) !== undefined) return true;
-  return seen.as !== "gone" && (letterId === undefined || seen.state.letterId === letterId);
+  if (seen.as === "gone" || seen.as === "silent") return seen.as === "silent";
+  return letterId === undefined || seen.state.letterId === letterId;
 }

@@ -1,31 +1,26 @@
 import { strict as assert } from "node:assert";
 import { activityInfo, ApplicationFailure } from "@temporalio/activity";
-import type { Client } from "@temporalio/client";
-import type { Codec, QueueOptions } from "../model/config.ts";
-import type { FingerprintRule } from "../model/fingerprint-rule.ts";
+import type { Codec } from "../model/config.ts";
 import type { LetterActivities } from "../model/letter-activities.ts";
-import { expiryFrom } from "../model/letter-state.ts";
 import { earlierDeathsHeader } from "../model/run-memo.ts";
-import type { Probes } from "../model/probes.ts";
 import { policyChange } from "../model/policy-change.ts";
-import { ownPolicy, queuePolicy, unlessSaid } from "../model/queue-policy.ts";
-import type { KeepingDefaults } from "../model/resolve-contract.ts";
+import { queuePolicy } from "../model/queue-policy.ts";
 import { packSeed, type SeedPayload } from "../model/run-seed.ts";
 import { isOpen } from "../model/status.ts";
-import type { SearchAttribute } from "../model/search-attributes.ts";
 import { beginRetry } from "../schema/begin-retry.ts";
-import type { Db } from "../schema/database.ts";
 import { lastDeathOf } from "../schema/letter-of-row.ts";
 import { jobOf } from "../schema/job-of.ts";
-import { parkDeath } from "../schema/park-death.ts";
 import { policyOfLetter } from "../schema/policy-of-row.ts";
 import { projectLetter } from "../schema/project-letter.ts";
 import { readDead } from "../schema/read-dead.ts";
 import { recordRetryDeath } from "../schema/record-death.ts";
 import { askProbe, unknownProbe } from "./ask-probe.ts";
+import { captureRecord } from "./capture-record.ts";
 import { checkBuild } from "./check-build.ts";
 import { followRun } from "./follow-run.ts";
+import type { OfficeNeeds } from "./office-needs.ts";
 import { parkRun } from "./park-run.ts";
+import { jobDescriptions } from "./job-descriptions.ts";
 import { pinRun } from "./pin-run.ts";
 import { readRun } from "./read-run.ts";
 import { endedDeath, runDeath } from "./run-death.ts";
@@ -34,26 +29,13 @@ import { seedPayloads, storedMemo } from "./stored-payloads.ts";
 import { tellLetter } from "./tell-letter.ts";
 import { translated } from "./translated.ts";
 
-/** What the office's activities need. */
-export type OfficeNeeds = {
-  readonly db: Db;
-  readonly client: Client;
-  readonly codecs: readonly Codec[];
-  readonly queues: Readonly<Record<string, QueueOptions>>;
-  readonly defaults: KeepingDefaults;
-  readonly redact: readonly string[];
-  readonly probes: Probes;
-  readonly fingerprint: readonly FingerprintRule[];
-  /** Those that the namespace has registered. */
-  readonly searchAttributes: readonly SearchAttribute[];
-  /** The office's task queue. */
-  readonly taskQueue: string;
-};
-
 /** The office's activities: what letters and dying jobs do to Postgres and to Temporal. Each is safe to repeat. */
 export function letterActivities(needs: OfficeNeeds): LetterActivities {
   const { db, client } = needs;
+  const descriptions = jobDescriptions();
   return {
+    captureRecord: (ask) => captureRecord({ ...needs, descriptions }, ask),
+
     async parkDeadLetter({ version, policy, death }) {
       if (version !== 1)
         // Retried until an office is upgraded: the job waits, and nothing is lost.

@@ -1,14 +1,15 @@
 import { type Client, WorkflowNotFoundError } from "@temporalio/client";
 import { letterWorkflowId } from "../model/ids.ts";
 import type { LetterState } from "../model/letter-state.ts";
-import { officeErrorOf } from "../model/office-error.ts";
 
 /** What there is of a letter's workflow. */
 export type SeenLetter =
   /** It runs; or has ended as it should, with its letter closed. */
   | { readonly as: "running" | "closed"; readonly state: LetterState; readonly closedAtMs?: number }
   /** Somebody ended it, or it failed, and its letter has nobody to keep it. */
-  | { readonly as: "gone"; readonly closedAtMs?: number };
+  | { readonly as: "gone"; readonly closedAtMs?: number }
+  /** It runs and does not answer: its record is being captured, or it waits for a newer office. It is to be left alone. */
+  | { readonly as: "silent" };
 
 /**
  * Looks at the workflow of a job's letter. One that runs is asked for its state, and one that has closed told it at its end.
@@ -31,8 +32,7 @@ export async function lookAtLetter(client: Client, jobWorkflowId: string, run?: 
   if (closeTime !== undefined) return { as: "gone", ...closed };
   try {
     return { as: "running", state: await handle.query<LetterState>("state") };
-  } catch (error) {
-    // No office answers for it: there may be a newer one, which this one does not understand.
-    throw officeErrorOf("WAIT_TIMEOUT", `The letter ${workflowId} does not answer: ${String(error)}`, { workflowId });
+  } catch {
+    return { as: "silent" };
   }
 }

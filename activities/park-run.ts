@@ -3,7 +3,7 @@ import type { Death } from "../model/death.ts";
 import { expiryFrom } from "../model/letter-state.ts";
 import { ownPolicy, queuePolicy, unlessSaid } from "../model/queue-policy.ts";
 import { type ParkedLetter, parkDeath } from "../schema/park-death.ts";
-import type { OfficeNeeds } from "./letter-activities.ts";
+import type { OfficeNeeds } from "./office-needs.ts";
 import { readRun } from "./read-run.ts";
 import { runDeath } from "./run-death.ts";
 import { runInput } from "./run-input.ts";

@@ -1,6 +1,6 @@
 import { type DeadLetterPolicy, defaultDeadLetterPolicy } from "../model/contract.ts";
 import { policyOfLastLetter } from "../schema/policy-of-last-letter.ts";
-import type { OfficeNeeds } from "./letter-activities.ts";
+import type { OfficeNeeds } from "./office-needs.ts";
 
 /** A job's policy where no worker says it: as it was when the job died last, or by default. */
 export async function policyWithoutWorker(

@@ -9,7 +9,7 @@ import type {
 import { reconcilePhases } from "../model/reconcile-activities.ts";
 import { withFound } from "../model/reconcile.ts";
 import { beginReconcile, endReconcile, jobsThatDied, lastSweptUntil, noteReconcile } from "../schema/reconcile-rows.ts";
-import type { OfficeNeeds } from "./letter-activities.ts";
+import type { OfficeNeeds } from "./office-needs.ts";
 import { reconcileLetters } from "./reconcile-letters.ts";
 import { reconcileRows } from "./reconcile-rows.ts";
 import { reconcileRuns } from "./reconcile-runs.ts";

@@ -21,7 +21,7 @@ const pageRows = 200;
 /** A timer of a letter rings within seconds, unless its office is down. */
 const overdueMs = 5 * 60_000;
 
-type Suspect = { readonly row: LetterHead; readonly running: boolean; readonly success?: VisibleRun };
+type Suspect = { readonly row: LetterHead; readonly success?: VisibleRun };
 
 /** Looks at a page of open rows: whether their workflows run and say the same, and whether their jobs have succeeded since. */
 export async function reconcileRows(step: Reconciling): Promise<StepEnd> {
@@ -91,7 +91,7 @@ function suspectOf(
     isUnderWay ||
     due < Date.now() - overdueMs ||
     success !== undefined;
-  return isOdd ? { row, running, ...(success === undefined ? {} : { success }) } : undefined;
+  return isOdd ? { row, ...(success === undefined ? {} : { success }) } : undefined;
 }
 
 function isOfJob({ workflowId, supersededBy, key, workflowType }: LetterHead, run: VisibleRun): boolean {
@@ -106,17 +106,20 @@ async function examine(step: Reconciling, { row: before, success }: Suspect): Pr
   if (row === undefined || row.closedAt !== null || row.revision !== before.revision || row.deaths !== before.deaths)
     return undefined;
   const seen = await lookAtLetter(client, row.workflowId);
+  if (seen.as === "silent") return undefined;
   if (seen.as === "gone") return await beginAgain(step, row, seen);
   const different = await settle(step, row, seen);
   if (different !== undefined || seen.as === "closed") return different;
   return success === undefined || row.status !== "parked" ? undefined : await tellOfSuccess(step, row, success);
 }
 
+type ToldLetterState = Extract<SeenLetter, { as: "running" | "closed" }>;
+
 /** Its workflow says otherwise, and is right. */
 async function settle(
   { needs: { db }, asked }: Reconciling,
   row: LetterHead,
-  seen: Exclude<SeenLetter, { as: "gone" }>,
+  seen: ToldLetterState,
 ): Promise<FoundItem | undefined> {
   const told = seen.state.letterId === row.id ? seen : followedBy(row, seen);
   const differs = differences(row, told);
@@ -131,7 +134,7 @@ async function settle(
 }
 
 /** There is a later letter of the job, so this one had closed before that began; how, its workflow no longer says. */
-function followedBy(row: LetterHead, { state }: Exclude<SeenLetter, { as: "gone" }>) {
+function followedBy(row: LetterHead, { state }: ToldLetterState) {
   const closed = { ...letterOfRow(row), status: "superseded" as const, revision: row.revision + 1 };
   return { state: closed, closedAtMs: state.firstDiedAtMs ?? state.lastDeath.atMs };
 }

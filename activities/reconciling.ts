@@ -1,6 +1,6 @@
 import type { AskedContract, ReconcilePlace, WantedContract } from "../model/reconcile-activities.ts";
 import type { FoundItem, Reconcile } from "../model/reconcile.ts";
-import type { OfficeNeeds } from "./letter-activities.ts";
+import type { OfficeNeeds } from "./office-needs.ts";
 
 /** What a step of a reconcile works with. */
 export type Reconciling = {

@@ -8,19 +8,16 @@ import { absoluteTime, bothTimes, tookTime } from "./relative-time.ts";
 type Death = LetterStory["deaths"][number];
 type Attempt = Death["attemptRows"][number];
 
-/** One death with its attempts. */
-export function deathText({
-  n,
-  diedAt,
-  reason,
-  category,
-  attempts,
-  attemptRows,
-  errorType,
-  errorMessage,
-  runId,
-}: Death): string {
-  const head = `  ${n}. ${bothTimes(diedAt)}: ${reason}, ${category}, after ${attempts} attempt${attempts === 1 ? "" : "s"} in run ${runId}`;
+/**
+ * One death with its attempts.
+ *
+ * @param hasRun false for a captured record, whose run never was
+ */
+export function deathText(
+  { n, diedAt, reason, category, attempts, attemptRows, errorType, errorMessage, runId }: Death,
+  hasRun = true,
+): string {
+  const head = `  ${n}. ${bothTimes(diedAt)}: ${reason}, ${category}, after ${attempts} attempt${attempts === 1 ? "" : "s"}${hasRun ? ` in run ${runId}` : ""}`;
   const missing = attempts - attemptRows.filter(({ state }) => state !== "interrupted").length;
   const lines = attemptRows.map((attempt) => attemptLine(attempt, `${errorType}: ${errorMessage}`));
   return [

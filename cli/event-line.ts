@@ -1,6 +1,7 @@
 import type { LetterStory } from "../client/index.ts";
 import { formatDuration } from "../model/duration.ts";
 import type { EventType } from "../model/event.ts";
+import { type RecordSource, sourceText } from "../model/record-source.ts";
 import { cut, oneLine } from "./cut.ts";
 import { absoluteTime, relativeTime } from "./relative-time.ts";
 
@@ -67,6 +68,8 @@ export function eventInWords(type: EventType): string {
       return "command refused";
     case "imported":
       return "imported";
+    case "captured":
+      return "captured";
     case "cause_new":
       return "new cause";
     case "cause_returned":
@@ -115,6 +118,10 @@ export function dataText(type: EventType, data: unknown): string {
     case "noted":
     case "cause_noted":
       return known["text"] === undefined ? "" : `, "${text(known["text"])}"`;
+    case "captured": {
+      const unchecked = known["unchecked"] === true ? ", unchecked: no worker of the job answered" : "";
+      return `, from ${text(sourceText((known["source"] ?? {}) as RecordSource))}${unchecked}`;
+    }
     case "moved":
       return `, ${text(known["queue"])}, before ${text(known["was"])}`;
     case "code_asked":

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { amendCommand } from "./amend.ts";
 import { applyPolicyCommand } from "./apply-policy.ts";
+import { captureCommand } from "./capture.ts";
 import { causesCommand } from "./causes.ts";
 import { devCommand } from "./dev.ts";
 import { diffCommand } from "./diff.ts";
@@ -64,7 +65,7 @@ const groups: readonly (readonly [string, readonly CommandUnknownOpts[]])[] = [
   ["See what died, and why:", [causesCommand(), listCommand(), showCommand(), statsCommand(), watchCommand()] as never],
   ["Look closely:", [similarCommand(), diffCommand(), reproduceCommand()] as never],
   ["Act on many:", [redriveCommand(), pruneCommand()] as never],
-  ["Let nothing escape:", [reconcileCommand()] as never],
+  ["Let nothing escape:", [reconcileCommand(), captureCommand()] as never],
   [
     "Act on letters:",
     [

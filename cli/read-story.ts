@@ -67,13 +67,13 @@ async function decoder(
   letter: LetterRow,
   flags: { readonly config?: string },
 ): Promise<(data: Uint8Array) => Promise<unknown>> {
-  const [{ decodeInput }, { redact }] = await Promise.all([
+  const [{ decodeInput, withoutBytes }, { redact }] = await Promise.all([
     import("../client/decode-input.ts"),
     import("../model/redact.ts"),
   ]);
   const config = (await loadConfig(flags.config))?.config;
   return async (data) => {
-    const args = await decodeInput(data, config?.codec);
+    const args = (await decodeInput(data, config?.codec)).map(withoutBytes);
     const value = redact(args.length === 1 ? args[0] : args, config?.redact ?? []);
     return letter.payload === null ? value : hideAsShown(value, letter.payload);
   };

@@ -1,6 +1,7 @@
 import type { LetterRow } from "../client/index.ts";
 import { needsPerson } from "../model/category.ts";
 import type { Reason } from "../model/reason.ts";
+import { type RecordSource, sourceText } from "../model/record-source.ts";
 import { isOpen } from "../model/status.ts";
 import { cut, harmless, oneLine } from "./cut.ts";
 import { deathText, errorText } from "./death-text.ts";
@@ -29,7 +30,10 @@ export function storyText(story: ReadStory): string {
     ...(letter.failure?.extra === undefined
       ? []
       : [section("Added by the job", [indent(harmless(prettyJson(letter.failure.extra)))])]),
-    section(deaths.length === 1 ? "Death" : `Deaths (${letter.deaths})`, deaths.map(deathText)),
+    section(
+      deaths.length === 1 ? "Death" : `Deaths (${letter.deaths})`,
+      deaths.map((death) => deathText(death, letter.kind !== "record" || death.n > 1)),
+    ),
     section("Input", inputLines(story.input)),
     ...(Object.keys(headersOf(letter)).length === 0
       ? []
@@ -71,9 +75,16 @@ function headline({ job, workflowId, status }: LetterRow): string {
 
 function facts({ letter, links }: ReadStory): string {
   const { category, reason } = letter;
+  const isRecord = letter.kind === "record";
+  // Its first death is no run's, and has no page.
+  const hasRun = !isRecord || letter.retries > 0;
   const rows: (readonly [string, string | null | undefined])[] = [
     ["Letter", letter.id],
-    ["Died because", `${reasonInWords(reason)} (${reason})`],
+    [
+      "Died because",
+      `${isRecord && reason === "failed" ? "it failed outside Temporal" : reasonInWords(reason)} (${reason})`,
+    ],
+    ["Captured from", isRecord && letter.source !== null ? oneLine(sourceText(letter.source as RecordSource)) : null],
     [
       "Category",
       `${paintCategory(category)}, ${needsPerson(category) ? "needs a person" : "transient: a retry may do"}`,
@@ -90,21 +101,21 @@ function facts({ letter, links }: ReadStory): string {
     [isOpen(letter.status) ? "Expires" : "Closed", isOpen(letter.status) ? expiryText(letter) : closingText(letter)],
     ["Queue", oneLine(letter.queue)],
     ["Key", oneLine(letter.key ?? "")],
-    ["Run", letter.runId],
+    ["Run", hasRun ? letter.runId : null],
     ["Namespace", oneLine(letter.namespace)],
     ["Task queue", oneLine(letter.taskQueue)],
     ["Idempotency key", letter.idempotencyKey === letter.workflowId ? null : oneLine(letter.idempotencyKey)],
     ["Batch", oneLine(letter.batch ?? "")],
     ["Trace", oneLine(letter.traceId ?? "")],
     ["Tags", oneLine(letter.tags.join(", "))],
-    ["Started by", oneLine(letter.startedBy ?? "")],
+    [isRecord ? "Captured by" : "Started by", oneLine(letter.startedBy ?? "")],
     [
       "Cleaned",
       letter.cleaned
         ? "yes: it has characters that Postgres refuses, which are replaced here; a retry gets the true ones"
         : null,
     ],
-    ["Job", links?.job],
+    ["Job", hasRun ? links?.job : null],
     ["Its letter", links?.letter],
   ];
   return pairs(rows.flatMap(([name, value]) => (value ? [[name, value] as const] : [])));

@@ -45,8 +45,11 @@ export async function decodePayloads(
 
 /** Arguments as a row's `payload` shows them: the one by itself, several as a list, bytes as base64, in text that Postgres takes. */
 export function shownArguments(args: readonly unknown[]): unknown {
-  const values = args.map((value) =>
-    value instanceof Uint8Array ? { base64: Buffer.from(value).toString("base64") } : value,
-  );
+  const values = args.map(withoutBytes);
   return cleanJson(values.length === 1 ? values[0] : values.length === 0 ? null : values).value;
+}
+
+/** Bytes don't show in JSON. */
+export function withoutBytes(value: unknown): unknown {
+  return value instanceof Uint8Array ? { base64: Buffer.from(value).toString("base64") } : value;
 }

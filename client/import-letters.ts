@@ -6,6 +6,7 @@ import { encodeAll } from "../model/codecs.ts";
 import { defaultOffice, letterType, officeWorkflowId } from "../model/ids.ts";
 import type { ImportedLine, ImportOptions, ImportOutcome, ImportReport } from "../model/import-report.ts";
 import { letterStart, type LetterHome } from "../model/letter-start.ts";
+import { maximumInputBytes } from "../model/maximum-input.ts";
 import { errorCodeOf, officeMismatch } from "../model/office-error.ts";
 import { redacted } from "../model/redact.ts";
 import { keepingDefaults } from "../model/resolve-contract.ts";
@@ -15,8 +16,8 @@ import { findTold, importLetter, type ImportTarget, isUntouchedImport } from "..
 import { letterOfRow } from "../schema/letter-of-row.ts";
 import { readLetterLine, type ToldLetter } from "../schema/read-letter-line.ts";
 import type { LetterHead } from "../schema/rows.ts";
+import { inLanes } from "./in-lanes.ts";
 import { type Lines, type ReadLine, readLines } from "./read-lines.ts";
-import { maximumInputBytes } from "./start-job.ts";
 
 type Needs = { readonly temporal: Client; readonly db: Db };
 
@@ -39,7 +40,7 @@ export async function importLetters(needs: Needs, pieces: Lines, options: Import
   const counts: Record<ImportOutcome, number> = { imported: 0, here: 0, closed: 0, refused: 0 };
   const skipped: ImportedLine[] = [];
   const importer = new Importer(needs, home, options);
-  for await (const done of inLanes(readLines(pieces), async (read) => await importer.take(read))) {
+  for await (const done of inLanes(readLines(pieces), async (read) => await importer.take(read), lanes)) {
     counts[done.outcome]++;
     if (done.outcome !== "imported" && skipped.length < mostSkipped) skipped.push(done);
     onLine(done);
@@ -208,26 +209,5 @@ async function refuseForeignOffice({ temporal, db }: Needs, office: string): Pro
   } catch (error) {
     // No office has ever opened here: the letters wait for one.
     if (!(error instanceof WorkflowNotFoundError)) throw error;
-  }
-}
-
-/** Works on some at a time, and yields what came of them in their own order. */
-async function* inLanes<Item, Result>(
-  items: AsyncIterable<Item>,
-  work: (item: Item) => Promise<Result>,
-): AsyncGenerator<Result> {
-  const underWay: Promise<Result>[] = [];
-  try {
-    for await (const item of items) {
-      const begun = work(item);
-      // It may fail before its turn to be looked at.
-      begun.catch(() => undefined);
-      underWay.push(begun);
-      const first = underWay.length < lanes ? undefined : underWay.shift();
-      if (first !== undefined) yield await first;
-    }
-    for (let first = underWay.shift(); first !== undefined; first = underWay.shift()) yield await first;
-  } finally {
-    await Promise.allSettled(underWay);
   }
 }

@@ -12,6 +12,17 @@ export type { AskHealth } from "./health.ts";
 export type { ExportFormat, ExportOptions } from "../model/export-options.ts";
 export type { ImportedLine, ImportOptions, ImportOutcome, ImportReport } from "../model/import-report.ts";
 export type { Lines } from "./read-lines.ts";
+export type { Captured, CaptureOptions } from "./capture-record.ts";
+export type {
+  CaptureAllOptions,
+  CaptureLinesOptions,
+  CaptureOutcome,
+  CaptureReport,
+  CaptureResult,
+  Records,
+} from "./capture-records.ts";
+export type { CapturedRecord, CaptureReason } from "../model/captured-record.ts";
+export type { RecordSource } from "../model/record-source.ts";
 export type { JobRun } from "./job-run.ts";
 export type { LetterPage, PageOptions } from "./letter-page.ts";
 export type { Letters, WaitOptions } from "./letters.ts";
@@ -62,4 +73,5 @@ export type { Cause, CauseBuild } from "../schema/list-causes.ts";
 export type { Regrouped, Regrouping } from "../schema/regroup-causes.ts";
 export type { LetterStory } from "../schema/letter-story.ts";
 export type { LetterRow } from "../schema/rows.ts";
-export { maximumInputBytes, type StartOptions } from "./start-job.ts";
+export { maximumInputBytes } from "../model/maximum-input.ts";
+export type { StartOptions } from "./start-job.ts";

@@ -15,6 +15,7 @@ import type {
   RetryCommand,
   Signature,
 } from "../model/command.ts";
+import type { CapturedRecord } from "../model/captured-record.ts";
 import { type Duration, formatDuration, parseDuration } from "../model/duration.ts";
 import type { ExportOptions } from "../model/export-options.ts";
 import type { ImportOptions, ImportReport } from "../model/import-report.ts";
@@ -28,6 +29,15 @@ import { type LetterStory, letterStory } from "../schema/letter-story.ts";
 import { countLetters, type LetterCount } from "../schema/count-letters.ts";
 import { noteLetter } from "../schema/note-letter.ts";
 import type { LetterRow } from "../schema/rows.ts";
+import { type Captured, type CaptureOptions, captureRecord } from "./capture-record.ts";
+import {
+  captureAll,
+  type CaptureAllOptions,
+  captureLines,
+  type CaptureLinesOptions,
+  type CaptureReport,
+  type Records,
+} from "./capture-records.ts";
 import { type DiffOptions, type LetterDiff, letterDiff } from "./letter-diff.ts";
 import { type AskStats, askStats } from "./stats.ts";
 import { exportLetters } from "./export-letters.ts";
@@ -87,6 +97,24 @@ export type Letters = {
    * @throws {OfficeError} `OFFICE_MISMATCH`; a line that cannot be imported is reported, not thrown
    */
   import(lines: Lines, options?: ImportOptions): Promise<ImportReport>;
+  /**
+   * Makes a letter of a record that failed outside Temporal: a Kafka message, a webhook, an item of a batch. Once per source, however
+   * often it is captured. Needs no database.
+   *
+   * Resolves once its letter is there: only then has a consumer done with the record. Rejected, it is to be brought again.
+   *
+   * @throws {OfficeError} `INPUT_INVALID`, `INPUT_TOO_LARGE`, `JOB_UNKNOWN`, `CAPTURE_REFUSED`; `WAIT_TIMEOUT` where Temporal has the
+   *   record and no office has answered
+   */
+  capture(record: CapturedRecord, options?: CaptureOptions): Promise<Captured>;
+  /** Captures many, some at a time. A record that is refused is reported, not thrown, and the rest goes on. */
+  captureAll(records: Records, options?: CaptureAllOptions): Promise<CaptureReport>;
+  /**
+   * Captures JSON lines, one record each.
+   *
+   * @param lines pieces of a file as bytes, or whole lines as texts
+   */
+  captureLines(lines: Lines, options?: CaptureLinesOptions): Promise<CaptureReport>;
   /** Runs the job again under its own id. */
   retry(id: string, command?: RetryCommand & WaitOptions): Promise<LetterRow>;
   /** Does now what the end of the retention does: closes the letter, or retries it, by its policy. */
@@ -158,6 +186,9 @@ export function lettersOf({ temporal, database, databaseUrl }: Needs): Letters {
     export: (filter = {}, options = {}) =>
       exportLetters(databaseUrl(), inNamespace(filterFrom(filter), namespace), options),
     import: async (lines, options = {}) => await importLetters({ temporal, db: database() }, lines, options),
+    capture: async (record, options) => await captureRecord(temporal, record, options),
+    captureAll: async (records, options) => await captureAll(temporal, records, options),
+    captureLines: async (lines, options) => await captureLines(temporal, lines, options),
     async retry(id, { waitFor = 0, ...given } = {}) {
       const waitMs = parseDuration(waitFor, "waitFor", { minimumMs: 0 });
       const letter = await command(id, "retry", given);

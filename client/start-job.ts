@@ -9,6 +9,7 @@ import { alreadyStarted, inputInvalid, inputTooLarge, usage } from "../model/off
 import { jobWorkflowIdOf } from "../model/ids.ts";
 import type { Job } from "../model/job.ts";
 import { keyOf } from "../model/job-key.ts";
+import { maximumInputBytes } from "../model/maximum-input.ts";
 import { type RunMemo, runMemoKey } from "../model/run-memo.ts";
 import { searchAttributes } from "../model/search-attributes.ts";
 import { unknownWord } from "../model/suggest.ts";
@@ -28,9 +29,6 @@ export type StartOptions = {
   /** Start this much later. */
   readonly startDelay?: Duration;
 };
-
-/** What a run's payloads may weigh, encoded: Temporal refuses 2 MiB, and a record needs some room beside them. */
-export const maximumInputBytes = 1_900_000;
 
 /**
  * Starts a job after checking its input. Nothing is started where the input is not valid or too large.

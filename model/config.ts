@@ -1,4 +1,5 @@
 import type { Amendments } from "./amendments.ts";
+import { type CapturePolicy, checkCapturePolicy } from "./capture-policy.ts";
 import type { Classifier } from "./classify.ts";
 import { type Duration, parseDuration } from "./duration.ts";
 import { checkFingerprintRules, type FingerprintRule } from "./fingerprint-rule.ts";
@@ -70,6 +71,8 @@ export type OfficeConfig = {
   readonly probes?: Probes;
   /** What a reconcile cannot find out by itself. */
   readonly reconcile?: ReconcileConfig;
+  /** Which records that failed outside Temporal it takes. @default all */
+  readonly capture?: CapturePolicy;
   /** `host:port` where it answers `/health`, `/ready`, `/live` and `/metrics`. @default it has no port */
   readonly listen?: string;
   /** From where on `/health` is not well. */
@@ -128,6 +131,7 @@ export function defineConfig(config: Config): Config {
     if (typeof probe !== "function")
       throw configInvalid(`probes.${name}`, "it must be a function that returns whether all is well");
   if (config.reconcile !== undefined) checkReconcile(config.reconcile);
+  if (config.capture !== undefined) asConfig("capture", () => checkCapturePolicy(config.capture));
   if (config.listen !== undefined) asConfig("listen", () => parseListen(config.listen));
   if (config.health !== undefined) asConfig("health", () => healthLimits(config.health));
   if (config.on !== undefined) asConfig("on", () => checkHooks(config.on));
@@ -162,6 +166,7 @@ const officeKeys = [
   "amendments",
   "probes",
   "reconcile",
+  "capture",
   "listen",
   "health",
   "on",

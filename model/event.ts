@@ -25,6 +25,7 @@ export const letterEventTypes = [
   "imported",
   "restored",
   "settled",
+  "captured",
 ] as const;
 
 export type LetterEventType = (typeof letterEventTypes)[number];

@@ -32,6 +32,7 @@ export const reservedActivities = [
   "readDead",
   "checkBuild",
   "pinRun",
+  "captureRecord",
   "deliverEvent",
   "prepareRedrive",
   "driveRedrive",

@@ -1,3 +1,4 @@
+import type { CaptureStart } from "./capture.ts";
 import type { DeadLetterPolicy } from "./contract.ts";
 import type { Death } from "./death.ts";
 import type { LetterEvent } from "./event.ts";
@@ -6,12 +7,15 @@ import type { OwnCode } from "./own-code.ts";
 import type { QueuePolicy } from "./queue-policy.ts";
 import type { Build } from "./run-options.ts";
 import type { ItemCode, ItemState } from "./redrive.ts";
+import type { SearchAttribute } from "./search-attributes.ts";
 import type { Status } from "./status.ts";
 
 /** What letters and dying jobs do to the world. Run by the office; declared here, because workflows may not see the code. */
 export type LetterActivities = {
   /** The compensation: writes the record of a death and starts, or tells, its letter. Safe to repeat. */
   parkDeadLetter(request: ParkRequest): Promise<ParkResult>;
+  /** Writes the letter of the record with which the calling workflow was begun, or says why not. Safe to repeat. */
+  captureRecord(ask: CaptureAsk): Promise<CaptureVerdict>;
   /** Records that a retry is about to start and hands out what it needs: a packed `RunSeed`. Safe to repeat. */
   beginRetry(ask: BeginRetry): Promise<Uint8Array>;
   /** Brings the row to what the letter says. Safe to repeat: the row takes only a newer revision. */
@@ -173,3 +177,25 @@ export type FollowedRun = {
   readonly excepted: boolean;
   readonly outcome: "completed" | "failed" | "cancelled" | "terminated" | "timed_out" | "gone";
 };
+
+export type CaptureAsk = CaptureStart & {
+  /** What the job's own worker said; null: none did. Absent: nobody was asked yet. */
+  readonly described?: JobDescription | null;
+};
+
+/**
+ * What the office does with a record. `ask`: the job's own worker has to describe the job first. A letter that was there comes back as
+ * it is, open or closed.
+ */
+export type CaptureVerdict =
+  | {
+      readonly outcome: "letter";
+      readonly letter: LetterState;
+      readonly isNew: boolean;
+      /** Those that the namespace has registered. */
+      readonly attributes: Readonly<Partial<Record<SearchAttribute, string>>>;
+    }
+  | { readonly outcome: "refused"; readonly code: CaptureRefusal; readonly why: string }
+  | { readonly outcome: "ask" };
+
+export type CaptureRefusal = "CAPTURE_REFUSED" | "JOB_UNKNOWN" | "INPUT_TOO_LARGE";

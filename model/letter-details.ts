@@ -2,6 +2,7 @@ import { needsPerson } from "./category.ts";
 import { formatDuration } from "./duration.ts";
 import { letterWorkflowId } from "./ids.ts";
 import { type LetterState, waitsToRetry } from "./letter-state.ts";
+import { sourceText } from "./record-source.ts";
 import { isOpen } from "./status.ts";
 
 /**
@@ -16,6 +17,7 @@ export function letterDetails(letter: LetterState, namespace: string): string {
     "",
     `- **Died** ${timesOf(letter.deaths)}, last at ${at(death.atMs)}: ${reasonInWords[death.reason]}`,
     `- **Error** ${code(`${death.errorType}: ${oneLine(death.errorMessage)}`)}`,
+    ...(letter.source === undefined ? [] : [`- **Captured from** ${code(oneLine(sourceText(letter.source)))}`]),
     `- **Category** ${death.category}${needsPerson(death.category) ? " (needs a person)" : " (transient)"}`,
     `- **Queue** ${letter.queue}`,
     `- **Retries** ${letter.retries}${letter.retryRunId === undefined ? "" : `, last run \`${letter.retryRunId}\``}`,

@@ -39,13 +39,14 @@ function beginning(letter: LetterState, key: string | null, home: LetterHome) {
     staticSummary: letterSummary(letter),
     // The current details need an office that answers; these are legible while none does.
     staticDetails: letterDetails(letter, home.namespace),
-    typedSearchAttributes: attributesOf(letter, key).filter((pair) =>
+    typedSearchAttributes: letterAttributes(letter, key).filter((pair) =>
       home.searchAttributes.includes(pair.key.name as SearchAttribute),
     ),
   };
 }
 
-function attributesOf(letter: LetterState, key: string | null) {
+/** What a letter is found by in Visibility. */
+export function letterAttributes(letter: LetterState, key: string | null) {
   const keyword = (name: SearchAttribute, value: string) => ({ key: defineSearchAttributeKey(name, "KEYWORD"), value });
   return [
     keyword(searchAttributes.job, letter.job),

@@ -3,6 +3,7 @@ import type { Command, LetterSignature } from "./command.ts";
 import type { OwnCode } from "./own-code.ts";
 import type { AutoRetryPolicy, OnExpire } from "./queue-policy.ts";
 import type { Reason } from "./reason.ts";
+import type { RecordSource } from "./record-source.ts";
 import type { Status } from "./status.ts";
 
 /**
@@ -15,6 +16,8 @@ export type LetterState = {
   readonly jobWorkflowId: string;
   /** Set where it stands for somebody's own workflow or activity, which its retry starts as it was started before. Absent: a job. */
   readonly kind?: "workflow" | "activity";
+  /** Set where it stands for a captured record. */
+  readonly source?: RecordSource;
   /** The job's workflow type, which is its name. */
   readonly job: string;
   /** Where the job's runs are started. */

@@ -52,6 +52,8 @@ export const errorCodes = {
   PAYLOAD_OMITTED: { http: 409, exit: 2 },
   /** A retry was to run on a build that no worker of its task queue has. */
   BUILD_UNKNOWN: { http: 404, exit: 2 },
+  /** A record that the office, or its policy, does not take. */
+  CAPTURE_REFUSED: { http: 403, exit: 1 },
 } as const satisfies Record<string, { http: number; exit: 1 | 2 }>;
 
 export type ErrorCode = keyof typeof errorCodes;
@@ -112,6 +114,15 @@ export function inputTooLarge(job: string, bytes: number, maximumBytes: number):
       "Store the data elsewhere and give the job a reference to it",
     { job, bytes, maximumBytes },
   );
+}
+
+/** A record that cannot be captured as it is. */
+export function recordInvalid(problem: string): OfficeError {
+  return new OfficeError("INPUT_INVALID", problem, { problem });
+}
+
+export function captureRefused(problem: string): OfficeError {
+  return new OfficeError("CAPTURE_REFUSED", problem, { problem });
 }
 
 export function configInvalid(where: string, problem: string): OfficeError {

@@ -6,7 +6,7 @@
  * - `timed_out`: schedule-to-start, schedule-to-close or the workflow's own timeout
  * - `given_up`: the code said so, by `ctx.deadLetter`
  * - `lost`: somebody terminated the run
- * - `failed`: a workflow that failed by itself, without a job's ledger
+ * - `failed`: a workflow that failed by itself, without a job's ledger; or a record outside Temporal
  */
 export const reasons = ["exhausted", "non_retryable", "timed_out", "given_up", "lost", "failed"] as const;
 

@@ -9,9 +9,15 @@ import { momentAt } from "./moments.ts";
  * The parts of a statement that write events for the letter which its part `letter` yields, and none where it yields none.
  *
  * @param revision the letter's, to which these events brought it
+ * @param part its name in the statement
  */
-export function appendEvents(db: Db, written: readonly LetterEvent[], revision: number): WithSubquery[] {
-  return written.length === 0 ? [] : [db.$with("event", {}).as(insertEvents(written.map(eventRow), revision))];
+export function appendEvents(
+  db: Db,
+  written: readonly LetterEvent[],
+  revision: number,
+  part: "event" | "told" = "event",
+): WithSubquery[] {
+  return written.length === 0 ? [] : [db.$with(part, {}).as(insertEvents(written.map(eventRow), revision))];
 }
 
 function insertEvents(rows: readonly object[], revision: number): SQL {

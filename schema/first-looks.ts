@@ -27,7 +27,7 @@ export async function firstLooks(db: Db, filter: Filter, { fromMs, toMs }: Windo
     -- Letter by letter: joined, the planner reads all events that were ever signed, and all letters of those causes.
     looked as (
       select born.letter_id, born.died_at, l.cause_id, coalesce(l.closed_at, 'infinity') as closed_at, (
-        select min(at) from dlo.events where letter_id = born.letter_id and by is not null and by <> 'office' and type <> 'imported'
+        select min(at) from dlo.events where letter_id = born.letter_id and by is not null and by <> 'office' and type not in ('imported', 'captured')
       ) as at
       from born cross join lateral (
         select cause_id, closed_at from dlo.dead_letters where id = born.letter_id offset 0

@@ -1,4 +1,5 @@
 import type { LastDeath, LetterState } from "../model/letter-state.ts";
+import type { RecordSource } from "../model/record-source.ts";
 import type { LetterHead } from "./rows.ts";
 
 /** A letter's workflow as its row has it: what it begins with, or begins anew with after somebody terminated it. */
@@ -22,6 +23,7 @@ export function letterOfRow(row: LetterHead): LetterState {
     ...(row.warnBeforeMs === null ? {} : { warnBeforeMs: row.warnBeforeMs }),
     ...(row.autoRetry === null ? {} : { autoRetry: row.autoRetry }),
     ...(row.kind === "workflow" || row.kind === "activity" ? { kind: row.kind } : {}),
+    ...(row.kind === "record" && row.source !== null ? { source: row.source as RecordSource } : {}),
     ...(row.retryRunId === null ? {} : { retryRunId: row.retryRunId }),
     firstDiedAtMs: row.firstFailedAt.getTime(),
     ...(row.ownCode.length === 0 ? {} : { ownCode: row.ownCode }),

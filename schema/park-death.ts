@@ -3,8 +3,10 @@ import type { WithSubquery } from "drizzle-orm";
 import { eq, isNull, sql } from "drizzle-orm";
 import { v7 as uuidv7 } from "uuid";
 import type { SupersededBy } from "../model/contract.ts";
+import type { LetterEvent } from "../model/event.ts";
 import type { OwnPolicy, QueuePolicy } from "../model/queue-policy.ts";
 import { appendDeath, deathIs, errorColumns } from "./append-death.ts";
+import { appendEvents } from "./append-events.ts";
 import { cleanRow } from "./clean-row.ts";
 import type { Db } from "./database.ts";
 import type { Kind } from "./kinds.ts";
@@ -28,6 +30,8 @@ export type ParkedDeath = RunDeath &
     readonly taskQueue: string;
     readonly startedBy?: string;
     readonly source?: unknown;
+    /** What is to stand in the letter's story beside this death. */
+    readonly event?: LetterEvent;
     /** The rest is the policy of a new letter; an open one keeps its own. */
     readonly queue: string;
     readonly tags: readonly string[];
@@ -60,7 +64,11 @@ export async function parkDeath(db: Db, death: ParkedDeath): Promise<ParkedLette
   return await translatingErrors(db, async () => {
     try {
       const letter = db.$with("letter").as(upsertLetter(db, death));
-      const parts: WithSubquery[] = [letter, ...appendDeath(db, death, death.payloadData)];
+      const parts: WithSubquery[] = [
+        letter,
+        ...appendDeath(db, death, death.payloadData),
+        ...appendEvents(db, death.event === undefined ? [] : [death.event], 0, "told"),
+      ];
       const [written] = await db
         .with(...parts)
         .select()

@@ -21,23 +21,19 @@ export type SchedulesOutcome = {
  * @param office whose schedules; one of each for each office's name
  */
 export async function makeSchedules(client: Client, office: string): Promise<SchedulesOutcome> {
-  const [made, there, missing, commands]: string[][] = [[], [], [], []];
-  let why: string | undefined;
-  for (const schedule of schedulesOf(office)) {
-    const refused = await make(client, office, schedule);
-    if (refused === "there") there!.push(schedule.id);
-    else if (refused === "made") made!.push(schedule.id);
-    else {
-      why = refused.why;
-      missing!.push(schedule.id);
-      commands!.push(scheduleCommand(client.options.namespace, office, schedule));
-    }
-  }
+  const found: (Made & { readonly schedule: OfficeSchedule })[] = [];
+  for (const schedule of schedulesOf(office)) found.push({ schedule, ...(await make(client, office, schedule)) });
+  const idsOf = (end: Made["end"]) => found.filter((one) => one.end === end).map(({ schedule }) => schedule.id);
+  const missing = found.filter(({ end }) => end === "missing");
+  const command = missing.map(({ schedule }) => scheduleCommand(client.options.namespace, office, schedule)).join("\n");
+  const why = missing[0]?.why;
   return {
-    ...{ made: made!, there: there!, missing: missing! },
-    ...(why === undefined ? {} : { why, command: commands!.join("\n") }),
+    ...{ made: idsOf("made"), there: idsOf("there"), missing: idsOf("missing") },
+    ...(why === undefined ? {} : { why, command }),
   };
 }
+
+type Made = { readonly end: "made" | "there" | "missing"; readonly why?: string };
 
 type OfficeSchedule = {
   readonly id: string;
@@ -69,7 +65,7 @@ async function make(
   client: Client,
   office: string,
   { id, type, workflowId, hour, minute, note }: OfficeSchedule,
-): Promise<"made" | "there" | { readonly why: string }> {
+): Promise<Made> {
   try {
     await client.schedule.create({
       scheduleId: id,
@@ -79,12 +75,12 @@ async function make(
       policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: hour === undefined ? "1 hour" : "1 day" },
       state: { note },
     });
-    return "made";
+    return { end: "made" };
   } catch (error) {
-    if (error instanceof ScheduleAlreadyRunning) return "there";
+    if (error instanceof ScheduleAlreadyRunning) return { end: "there" };
     const why = refusal(error);
     if (why === undefined) throw error;
-    return { why };
+    return { end: "missing", why };
   }
 }
 

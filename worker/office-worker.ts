@@ -54,16 +54,16 @@ export async function runOffice(options: RunOfficeOptions = {}): Promise<Running
   refuseUnknownOptions(
     options,
     [
-      ...["office", "queues", "redact", "fingerprint", "amendments", "probes", "reconcile"],
+      ...["office", "queues", "redact", "fingerprint", "amendments", "probes", "reconcile", "capture"],
       ...["listen", "health", "on", "codec", "worker"],
     ],
     "office",
   );
   const { office: name = defaultOffice, queues = {}, redact = [], fingerprint = [], codec, worker } = options;
-  const { listen, health = {}, on: hooks = {}, amendments = {}, probes = {}, reconcile = {} } = options;
+  const { listen, health = {}, on: hooks = {}, amendments = {}, probes = {}, reconcile = {}, capture = {} } = options;
   const answering = { health, on: hooks, ...(listen === undefined ? {} : { listen }) };
   refuseForeignKeys(
-    defineConfig({ office: name, queues, redact, fingerprint, amendments, probes, reconcile, ...answering }),
+    defineConfig({ office: name, queues, redact, fingerprint, amendments, probes, reconcile, capture, ...answering }),
     "office",
   );
   const defaults = keepingDefaults(process.env);
@@ -99,7 +99,8 @@ export async function runOffice(options: RunOfficeOptions = {}): Promise<Running
     );
     const versioned = worker?.workerDeploymentOptions?.useWorkerVersioning === true;
     const needs = {
-      ...{ db: database.db, client, codecs, queues, redact, probes, fingerprint, defaults, taskQueue: name },
+      ...{ db: database.db, client, codecs, queues, redact, probes, fingerprint, capture, defaults },
+      taskQueue: name,
       searchAttributes: await registeredSearchAttributes(client),
     };
     const running = await Worker.create({

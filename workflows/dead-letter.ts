@@ -19,6 +19,7 @@ import {
   workflowInfo,
 } from "@temporalio/workflow";
 import { RawValue, WorkflowExecutionAlreadyStartedError } from "@temporalio/common";
+import type { CaptureStart } from "../model/capture.ts";
 import { type Command, type CommandName, commandNames, type LetterSignature } from "../model/command.ts";
 import { parseRetention } from "../model/contract.ts";
 import { type Death, diedType } from "../model/death.ts";
@@ -51,6 +52,7 @@ import { type ClosedStatus, isOpen } from "../model/status.ts";
 import { unpackSeed } from "../model/run-seed.ts";
 import { readCommand } from "../model/read-command.ts";
 import { createAlarm } from "./alarm.ts";
+import { answerCaptures, captureThen } from "./capture-record.ts";
 import { policyState, underPolicy, withoutPolicy } from "./letter-policy.ts";
 import {
   automaticRetryMs,
@@ -101,10 +103,12 @@ type CodeEnd = Partial<OwnCodeResult> & { readonly failure?: unknown };
 
 type Outcome = { readonly runId: string; readonly failure?: unknown; readonly skipped?: string };
 
-/** Parks one dead job until a command, its retention, or its own recovery closes it. */
-export async function deadLetter(initial: LetterState): Promise<LetterState> {
+/** Parks one dead job, or one record from elsewhere, until a command, its retention, or its own recovery closes it. */
+export async function deadLetter(initial: LetterState | CaptureStart): Promise<LetterState> {
   // Deaf to cancellation: its row would stay open for ever. Whoever cancels all runs with a job's `DloJob` meets its letters.
-  return await CancellationScope.nonCancellable(() => untilClosed(initial));
+  return await CancellationScope.nonCancellable(() =>
+    "capture" in initial ? captureThen(initial, untilClosed) : untilClosed(initial),
+  );
 }
 
 async function untilClosed(initial: LetterState): Promise<LetterState> {
@@ -134,6 +138,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     waitForNewerOffice("word of a success", succeeded.version);
     inbox.push({ kind: "succeeded", succeeded });
   });
+  answerCaptures(() => state);
   for (const name of commandNames) {
     setHandler(defineUpdate<LetterState, [unknown]>(name), (given) => ask(name, given), {
       validator: (given) => {

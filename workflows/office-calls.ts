@@ -13,6 +13,7 @@ type Quick = Pick<
   | "checkProbe"
   | "checkBuild"
   | "pinRun"
+  | "captureRecord"
 >;
 
 // Local: it runs inside a workflow task that is there anyway, and costs one event.
@@ -53,6 +54,7 @@ export const office: Quick & Pick<LetterActivities, "followRun" | "probeSaysYes"
   checkProbe: (probe) => local.checkProbe(probe).catch(orElse(() => regular.checkProbe(probe))),
   probeSaysYes: (probe) => probing.probeSaysYes(probe),
   checkBuild: (ask) => local.checkBuild(ask).catch(orElse(() => regular.checkBuild(ask))),
+  captureRecord: (ask) => local.captureRecord(ask).catch(orElse(() => regular.captureRecord(ask))),
   pinRun: (ask) => local.pinRun(ask).catch(orElse(() => regular.pinRun(ask))),
   followRun: (ask) => following.followRun(ask),
 };

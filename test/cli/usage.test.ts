@@ -13,6 +13,7 @@ const commands = [
   "similar",
   "diff",
   "reproduce",
+  "capture",
   "export",
   "import",
   "health",
@@ -71,7 +72,8 @@ test("the help names what is built, and nothing else", async () => {
       discard [options] [id...]          Close a dead letter for good, without another run
       reopen [options] [id...]           Open an expired or discarded letter again
 
-    Take them elsewhere:
+    Bring them in, take them out:
+      capture [options] <file>           Make letters of records that failed outside Temporal
       export [options] [filter...]       Write letters out as CSV, JSON lines or Parquet
       import [options] <file>            Bring exported letters back, here or elsewhere
 

@@ -25,6 +25,7 @@ export const documents = [
   "docs/requests.md",
   "docs/prune.md",
   "docs/reconcile.md",
+  "docs/capture.md",
   "docs/errors.md",
   "docs/events.md",
   "docs/tables.md",

@@ -94,6 +94,7 @@ test("an event's data is what the code writes, as the page lists it", async () =
     "imported",
     "restored",
     "settled",
+    "captured",
   ]);
 });
 

@@ -1,5 +1,6 @@
 import { ApplicationFailure } from "@temporalio/common";
 import { z } from "zod";
+import type { CapturedRecord } from "../../client/index.ts";
 import type { EventType } from "../../model/event.ts";
 import { deliveryWorkflowId } from "../../model/event-delivery.ts";
 import type { Hooks } from "../../model/hooks.ts";
@@ -247,6 +248,44 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    name: "letter-captured",
+    async play(office) {
+      const record = captured("letter-captured");
+      const { letterId, workflowId } = await office.dlo.letters.capture(record);
+      // The same again, while its letter runs.
+      await office.dlo.letters.capture(record);
+      office.when(workflowId, () => "delivered");
+      await office.dlo.letters.retry(letterId, { by: "ann", waitFor: "30 seconds" });
+      return await closed(office, workflowId);
+    },
+  },
+  {
+    name: "letter-captured-after-close",
+    async play(office) {
+      const record = captured("letter-captured-after-close");
+      const { letterId, workflowId } = await office.dlo.letters.capture(record);
+      await office.dlo.letters.discard(letterId);
+      await closed(office, workflowId);
+      await office.dlo.letters.capture(record);
+      return await closed(office, workflowId);
+    },
+  },
+  {
+    name: "letter-capture-refused",
+    async play(office) {
+      const refused = { ...captured("letter-capture-refused"), job: "deliver-nothing" };
+      const { details } = (await office.dlo.letters.capture(refused).catch((error: unknown) => error)) as {
+        details: { workflowId: string };
+      };
+      const workflowId = letterWorkflowId(details.workflowId);
+      await office.dlo.temporal.workflow
+        .getHandle(workflowId)
+        .result()
+        .catch(() => undefined);
+      return { workflowId };
+    },
+  },
+  {
     name: "letter-retried-otherwise",
     async play(office) {
       await office.dead("letter-retried-otherwise");
@@ -424,6 +463,10 @@ async function told(office: PostOffice, type: EventType): Promise<{ workflowId: 
     return status.name !== "RUNNING";
   });
   return { workflowId };
+}
+
+function captured(message: string): CapturedRecord {
+  return { job: "deliver", payload: { to: "ann" }, source: { system: "post", message }, error: "nobody at home" };
 }
 
 async function closed(office: PostOffice, id: string): Promise<{ workflowId: string }> {

@@ -49,6 +49,7 @@ export async function openFaultyOffice(
     redact: [],
     probes: {},
     fingerprint: [],
+    capture: {},
     searchAttributes: searchAttributeNames,
     taskQueue: defaultOffice,
   });

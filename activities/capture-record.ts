@@ -1,0 +1,195 @@
+import { strict as assert } from "node:assert";
+import { activityInfo, ApplicationFailure } from "@temporalio/activity";
+import type { Client } from "@temporalio/client";
+import { v5 as uuidv5 } from "uuid";
+import type { Capture } from "../model/capture.ts";
+import { type CapturePolicy, mayCapture } from "../model/capture-policy.ts";
+import type { Codec, QueueOptions } from "../model/config.ts";
+import { defaultDeadLetterPolicy, type DeadLetterPolicy } from "../model/contract.ts";
+import type { Death } from "../model/death.ts";
+import type { FingerprintRule } from "../model/fingerprint-rule.ts";
+import { jobWorkflowIdOf } from "../model/ids.ts";
+import { letterAttributes } from "../model/letter-start.ts";
+import { expiryFrom } from "../model/letter-state.ts";
+import type { CaptureAsk, CaptureRefusal, CaptureVerdict, JobDescription } from "../model/letter-activities.ts";
+import { maximumInputBytes } from "../model/maximum-input.ts";
+import { inputTooLarge, jobUnknown } from "../model/office-error.ts";
+import { ownPolicy, queuePolicy, unlessSaid } from "../model/queue-policy.ts";
+import type { KeepingDefaults } from "../model/resolve-contract.ts";
+import type { SearchAttribute } from "../model/search-attributes.ts";
+import type { Db } from "../schema/database.ts";
+import { findCaptured } from "../schema/find-captured.ts";
+import { letterOfRow } from "../schema/letter-of-row.ts";
+import { parkDeath } from "../schema/park-death.ts";
+import type { LetterHead } from "../schema/rows.ts";
+import type { JobDescriptions } from "./job-descriptions.ts";
+import { readRun, type StartedRun } from "./read-run.ts";
+import { runDeath } from "./run-death.ts";
+import { runInput } from "./run-input.ts";
+import type { Payload } from "./stored-payloads.ts";
+import { translated } from "./translated.ts";
+
+/** What of the office's needs a capture has, and what jobs are. */
+export type CaptureNeeds = {
+  readonly db: Db;
+  readonly client: Client;
+  readonly codecs: readonly Codec[];
+  readonly queues: Readonly<Record<string, QueueOptions>>;
+  readonly defaults: KeepingDefaults;
+  readonly redact: readonly string[];
+  readonly fingerprint: readonly FingerprintRule[];
+  readonly capture: CapturePolicy;
+  readonly searchAttributes: readonly SearchAttribute[];
+  readonly descriptions: JobDescriptions;
+};
+
+/**
+ * Makes a letter of the record with which the calling workflow was begun. Safe to repeat: the record's source is its workflow id, its
+ * death's run id is made of that, and a death is written once.
+ */
+export async function captureRecord(
+  needs: CaptureNeeds,
+  { version, capture, described }: CaptureAsk,
+): Promise<CaptureVerdict> {
+  if (version !== 1)
+    throw ApplicationFailure.retryable(
+      `This office is older than what sent a record: it knows version 1, not ${String(version)}. Upgrade it`,
+      "SCHEMA_TOO_NEW",
+    );
+  const { db, client, descriptions, capture: policy } = needs;
+  const { letterWorkflowId, letterRunId, workflowId } = callingLetter();
+  const { namespace } = client.options;
+  const record = { namespace, workflowId, runId: uuidv5(workflowId, firstRuns) };
+  const found = await translated(() => findCaptured(db, record, letterRunId));
+  if (found?.as === "captured") return letterVerdict(found.letter, found.isNew, needs);
+  if (found !== undefined)
+    return refused("CAPTURE_REFUSED", `workflow id ${workflowId} is that of an open letter of ${found.letter.job}`);
+  const { job, taskQueue } = capture;
+  if (!mayCapture(job, policy))
+    return refused(
+      "CAPTURE_REFUSED",
+      `this office takes no records for job "${job}": its config says capture.jobs: ${policy.jobs?.join(", ")}`,
+    );
+  if (described !== undefined) descriptions.set(job, taskQueue, described);
+  const known = described === undefined ? descriptions.get(job, taskQueue) : described;
+  if (known === undefined) return { outcome: "ask" };
+  if (known?.known === false) return refused("JOB_UNKNOWN", jobUnknown(job, known.knows).message);
+  const run = await recordRun(client, letterWorkflowId, letterRunId, capture);
+  const tooLarge = tooLargeFor(run, policy);
+  if (tooLarge !== undefined)
+    return refused("INPUT_TOO_LARGE", inputTooLarge(job, tooLarge.bytes, tooLarge.maximumBytes).message);
+  return await park(needs, { ...record, requestId: letterRunId }, capture, known, run);
+}
+
+async function park(
+  needs: CaptureNeeds,
+  {
+    requestId,
+    ...record
+  }: { readonly namespace: string; readonly workflowId: string; readonly runId: string; readonly requestId: string },
+  capture: Capture,
+  known: JobDescription | null,
+  run: StartedRun,
+): Promise<CaptureVerdict> {
+  const { job, taskQueue, source, by } = capture;
+  const policy = policyOf(known);
+  const queueName = capture.queue ?? policy.queue;
+  const queue = needs.queues[queueName];
+  // Filed elsewhere than its contract says, that queue's rules go before the contract's.
+  const own = capture.queue === undefined ? ownPolicy(policy) : unlessSaid(policy, queue);
+  const rules = queuePolicy(queue, needs.defaults, own);
+  const parked = await translated(async () =>
+    parkDeath(needs.db, {
+      ...runDeath(
+        { ...record, job, queue: queueName, startedAt: undefined },
+        deathOf(capture, known),
+        needs.fingerprint,
+      ),
+      ...(await runInput(run, record.workflowId, queue, needs)),
+      kind: "record",
+      job,
+      workflowType: job,
+      taskQueue,
+      startedBy: by,
+      source,
+      queue: queueName,
+      tags: [...new Set([...policy.tags, ...capture.tags])],
+      policy: rules,
+      ownPolicy: own,
+      ...(policy.supersededBy === undefined ? {} : { supersededBy: policy.supersededBy }),
+      expiresAtMs: expiryFrom(Date.now(), rules.retentionMs),
+      event: {
+        type: "captured",
+        atMs: Date.now(),
+        by,
+        requestId,
+        // Nobody could say whether there is such a job.
+        data: { source, ...(known === null && { unchecked: true }) },
+      },
+    }),
+  );
+  return letterVerdict(parked.letter, parked.isNew, needs);
+}
+
+/** What a job without dead letters of its own has, and one that nobody could describe. */
+function policyOf(known: JobDescription | null): DeadLetterPolicy {
+  if (known === null || !known.known || known.deadLetter === false) return defaultDeadLetterPolicy;
+  return known.deadLetter;
+}
+
+function deathOf({ reason, error, category, attempts, failedAtMs }: Capture, known: JobDescription | null): Death {
+  return {
+    version: 1,
+    reason,
+    error,
+    ...(category === undefined ? {} : { category }),
+    // Nothing is known of them one by one.
+    ledger: { total: attempts, interrupted: 0, entries: [] },
+    ...(known?.known === true && known.ownCode !== undefined ? { ownCode: known.ownCode } : {}),
+    diedAtMs: failedAtMs,
+  };
+}
+
+/** The run that never was: what the job would have been started with. Encoded as the client did it. */
+async function recordRun(
+  client: Client,
+  letterWorkflowId: string,
+  letterRunId: string,
+  capture: Capture,
+): Promise<StartedRun> {
+  const started = await readRun(client, letterWorkflowId, letterRunId);
+  const [, payload, memo] = started.input;
+  assert(payload, `letter ${letterWorkflowId} was begun with a record without payload`);
+  return { ...started, workflowType: capture.job, taskQueue: capture.taskQueue, input: [payload], memo };
+}
+
+function tooLargeFor({ input, memo }: StartedRun, { maximumBytes = maximumInputBytes }: CapturePolicy) {
+  const bytes = sizeOf([...input, ...(memo === undefined ? [] : [memo])]);
+  return bytes > maximumBytes ? { bytes, maximumBytes } : undefined;
+}
+
+function sizeOf(payloads: readonly Payload[]): number {
+  return payloads.reduce((sum, { data }) => sum + (data?.length ?? 0), 0);
+}
+
+function letterVerdict(row: LetterHead, isNew: boolean, { searchAttributes }: CaptureNeeds): CaptureVerdict {
+  const letter = letterOfRow(row);
+  const attributes = letterAttributes(letter, row.key)
+    .filter((pair) => searchAttributes.includes(pair.key.name as SearchAttribute))
+    .map((pair) => [pair.key.name, pair.value] as const);
+  return { outcome: "letter", letter, isNew, attributes: Object.fromEntries(attributes) };
+}
+
+function refused(code: CaptureRefusal, why: string): CaptureVerdict {
+  return { outcome: "refused", code, why };
+}
+
+/** The namespace of the run ids that stand for a record's failure. */
+const firstRuns = "5d0f8f0c-5b0a-5c43-9f0e-0a3e6c1d7b52";
+
+function callingLetter() {
+  const { workflowExecution } = activityInfo();
+  const workflowId = workflowExecution && jobWorkflowIdOf(workflowExecution.workflowId);
+  assert(workflowExecution && workflowId !== undefined, "captureRecord is called by a letter's workflow");
+  return { letterWorkflowId: workflowExecution.workflowId, letterRunId: workflowExecution.runId, workflowId };
+}
