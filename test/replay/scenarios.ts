@@ -4,7 +4,13 @@ import type { CapturedRecord } from "../../client/index.ts";
 import type { EventType } from "../../model/event.ts";
 import { deliveryWorkflowId } from "../../model/event-delivery.ts";
 import type { Hooks } from "../../model/hooks.ts";
-import { defaultOffice, letterWorkflowId, pruneWorkflowId, redriveWorkflowId } from "../../model/ids.ts";
+import {
+  defaultOffice,
+  letterWorkflowId,
+  pruneWorkflowId,
+  reconcileWorkflowId,
+  redriveWorkflowId,
+} from "../../model/ids.ts";
 import { defineJob, type HandlerOptions } from "../../model/index.ts";
 import { deliver, gate, type PostOffice } from "../setup/post-office.ts";
 import { until } from "../setup/world.ts";
@@ -387,6 +393,44 @@ export const scenarios: readonly Scenario[] = [
       office.when(id, () => "delivered");
       await office.dlo.letters.retry(id, { when: "ready", by: "ann" });
       return await closed(office, id);
+    },
+  },
+  {
+    name: "letter-restored",
+    async play(office) {
+      const id = "letter-restored";
+      await office.dead(id);
+      office.when(id, () => new Promise(() => undefined));
+      await office.dlo.letters.retry(id);
+      await until(() => office.runs(id) === 2);
+      const workflowId = letterWorkflowId(id);
+      await office.dlo.temporal.workflow.getHandle(workflowId).terminate("an accident");
+      await office.dlo.reconcile();
+      await until(async () => (await office.events((await office.dlo.letters.get(id)).id)).includes("restored"));
+      await office.dlo.letters.note(id, { text: "it lives" });
+      return { workflowId };
+    },
+  },
+  {
+    name: "letter-hears-of-success",
+    async play(office) {
+      const id = "letter-hears-of-success";
+      await office.dead(id);
+      office.when(id, () => "delivered");
+      await office.dlo.run(deliver, { to: "ann" }, { id });
+      await office.dlo.reconcile();
+      return await closed(office, id);
+    },
+  },
+  {
+    name: "reconcile",
+    async play(office) {
+      office.when("reconciled", () => new Promise(() => undefined));
+      await office.dlo.start(deliver, { to: "ann" }, { id: "reconciled" });
+      await until(() => office.runs("reconciled") === 1);
+      await office.dlo.temporal.workflow.getHandle("reconciled").terminate("an accident");
+      const { id } = await office.dlo.reconcile();
+      return { workflowId: reconcileWorkflowId(id) };
     },
   },
   {
