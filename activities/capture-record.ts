@@ -20,7 +20,7 @@ import type { SearchAttribute } from "../model/search-attributes.ts";
 import type { Db } from "../schema/database.ts";
 import { findCaptured } from "../schema/find-captured.ts";
 import { letterOfRow } from "../schema/letter-of-row.ts";
-import { parkDeath } from "../schema/park-death.ts";
+import { type ParkedLetter, parkDeath } from "../schema/park-death.ts";
 import type { LetterHead } from "../schema/rows.ts";
 import type { JobDescriptions } from "./job-descriptions.ts";
 import { readRun, type StartedRun } from "./read-run.ts";
@@ -59,7 +59,7 @@ export async function captureRecord(
   const { db, client, descriptions, capture: policy } = needs;
   const { letterWorkflowId, letterRunId, workflowId } = callingLetter();
   const { namespace } = client.options;
-  const record = { namespace, workflowId, runId: uuidv5(workflowId, firstRuns) };
+  const record = recordDeathOf(namespace, workflowId);
   const found = await translated(() => findCaptured(db, record, letterRunId));
   if (found?.as === "captured") return letterVerdict(found.letter, found.isNew, needs);
   if (found !== undefined)
@@ -78,19 +78,36 @@ export async function captureRecord(
   const tooLarge = tooLargeFor(run, policy);
   if (tooLarge !== undefined)
     return refused("INPUT_TOO_LARGE", inputTooLarge(job, tooLarge.bytes, tooLarge.maximumBytes).message);
-  return await park(needs, { ...record, requestId: letterRunId }, capture, known, run);
+  const parked = await parkCaptured(needs, { ...record, requestId: letterRunId }, { capture, known, run });
+  return letterVerdict(parked.letter, parked.isNew, needs);
 }
 
-async function park(
-  needs: CaptureNeeds,
+/** The death that a record's failure is. The same each time: it is written once. */
+export function recordDeathOf(namespace: string, workflowId: string) {
+  return { namespace, workflowId, runId: uuidv5(workflowId, firstRuns) };
+}
+
+/** Writes a captured record as a letter. Safe to repeat. */
+export async function parkCaptured(
+  needs: Pick<CaptureNeeds, "db" | "codecs" | "queues" | "defaults" | "redact" | "fingerprint">,
   {
     requestId,
+    letterId,
     ...record
-  }: { readonly namespace: string; readonly workflowId: string; readonly runId: string; readonly requestId: string },
-  capture: Capture,
-  known: JobDescription | null,
-  run: StartedRun,
-): Promise<CaptureVerdict> {
+  }: {
+    readonly namespace: string;
+    readonly workflowId: string;
+    readonly runId: string;
+    readonly requestId: string;
+    /** Of the letter whose row is lost. @default a new one */
+    readonly letterId?: string;
+  },
+  {
+    capture,
+    known,
+    run,
+  }: { readonly capture: Capture; readonly known: JobDescription | null; readonly run: StartedRun },
+): Promise<ParkedLetter> {
   const { job, taskQueue, source, by } = capture;
   const policy = policyOf(known);
   const queueName = capture.queue ?? policy.queue;
@@ -98,7 +115,7 @@ async function park(
   // Filed elsewhere than its contract says, that queue's rules go before the contract's.
   const own = capture.queue === undefined ? ownPolicy(policy) : unlessSaid(policy, queue);
   const rules = queuePolicy(queue, needs.defaults, own);
-  const parked = await translated(async () =>
+  return await translated(async () =>
     parkDeath(needs.db, {
       ...runDeath(
         { ...record, job, queue: queueName, startedAt: undefined },
@@ -106,6 +123,7 @@ async function park(
         needs.fingerprint,
       ),
       ...(await runInput(run, record.workflowId, queue, needs)),
+      ...(letterId === undefined ? {} : { letterId }),
       kind: "record",
       job,
       workflowType: job,
@@ -128,7 +146,6 @@ async function park(
       },
     }),
   );
-  return letterVerdict(parked.letter, parked.isNew, needs);
 }
 
 /** What a job without dead letters of its own has, and one that nobody could describe. */
@@ -151,7 +168,7 @@ function deathOf({ reason, error, category, attempts, failedAtMs }: Capture, kno
 }
 
 /** The run that never was: what the job would have been started with. Encoded as the client did it. */
-async function recordRun(
+export async function recordRun(
   client: Client,
   letterWorkflowId: string,
   letterRunId: string,

@@ -10,6 +10,7 @@ import { settleLetter, type ToldState } from "../schema/settle-letter.ts";
 import { unrecordedRuns } from "../schema/unrecorded-runs.ts";
 import { allRuns } from "./close-window.ts";
 import { parkRun } from "./park-run.ts";
+import { recapture } from "./recapture.ts";
 import { readJobEnd } from "./read-job-end.ts";
 import type { Reconciling } from "./reconciling.ts";
 import { endedDeath, runDeath } from "./run-death.ts";
@@ -36,6 +37,8 @@ export async function rebuildLetter(
     : `it was closed (${state.status}), and its row was gone`;
   const item = { finding: "no_row" as const, workflowId, letterId: state.letterId };
   if (asked.dryRun) return { ...item, mended: false, said };
+  // A record's first death is no run of its job.
+  if (state.source !== undefined) await recapture(needs, workflowId, state.letterId);
   const runs = await runsOf(step, workflowId, told);
   const found = "found by a reconcile: its record was lost";
   for (const run of runs) {
@@ -80,7 +83,14 @@ async function parkWhatIsLeft({ needs }: Reconciling, { state }: ToldState, foun
   await parkDeath(needs.db, {
     ...runDeath(dying, death, needs.fingerprint),
     ...{ payload: null, payloadData: null, memoData: null, headers: {}, idempotencyKey: workflowId },
-    ...{ kind: state.kind ?? "job", job, workflowType: job, taskQueue: state.taskQueue, queue, tags: [] },
+    ...{
+      kind: state.source === undefined ? (state.kind ?? "job") : "record",
+      job,
+      workflowType: job,
+      taskQueue: state.taskQueue,
+      queue,
+      tags: [],
+    },
     letterId: state.letterId,
     policy: queuePolicy(needs.queues[queue], needs.defaults),
     expiresAtMs: state.expiresAtMs,

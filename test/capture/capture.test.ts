@@ -327,3 +327,29 @@ test("a letter that continues as new still answers for its record", async () => 
   await until(async () => (await handle.describe()).runId !== runId);
   expect(await world.dlo.letters.capture(same)).toMatchObject({ letterId, isNew: false, status: "parked" });
 });
+
+test("a captured record whose row is gone has it back, with its payload", async () => {
+  const { letterId, workflowId } = await world.dlo.letters.capture(record({ headers: { tenant: "b" }, attempts: 2 }));
+  failing.add(workflowId);
+  await world.dlo.letters.retry(letterId, { by: "ann" });
+  await until(async () => (await world.dlo.letters.get(letterId)).deaths === 2);
+  await until(async () => (await world.dlo.letters.get(letterId)).status === "parked");
+  const before = await world.dlo.letters.get(letterId);
+  await world.sql`delete from dlo.dead_letters where id = ${letterId}`;
+  const { items } = await world.dlo.reconcile();
+  expect(items.filter((item) => item.letterId === letterId)).toMatchObject([{ finding: "no_row", mended: true }]);
+  const {
+    retriedAt: _,
+    retryRunId: __,
+    ownPolicy: ___,
+    tags: ____,
+    retentionMs: _____,
+    keepForMs: ______,
+    ...same
+  } = before;
+  expect(await world.dlo.letters.get(letterId)).toMatchObject(same);
+  failing.delete(workflowId);
+  await world.dlo.letters.retry(letterId, { by: "ann" });
+  await until(async () => (await world.dlo.letters.get(letterId)).status === "recovered");
+  expect(given.at(-1)).toMatchObject({ input: { order: "A-1", amount: 3 }, ctx: { headers: { tenant: "b" } } });
+});
