@@ -1,10 +1,10 @@
 import type { Client } from "@temporalio/client";
 import { at, countRuns, type VisibleRun, visibleRuns } from "./visible-runs.ts";
 
-/** How many runs one window holds. */
-const windowRuns = 500;
 /** A window that is as short as this is read to its end, however many there are. */
 const shortestMs = 1_000;
+
+const windowRuns = 500;
 
 /** Runs that closed in a span, in the order in which they did. */
 export type ClosedWindow = { readonly runs: readonly VisibleRun[]; readonly untilMs: number };
@@ -12,18 +12,21 @@ export type ClosedWindow = { readonly runs: readonly VisibleRun[]; readonly unti
 /**
  * The next window of runs that fit a query and closed in a span. Temporal lists them in no order, so that a place can only be kept
  * as a moment: the span is halved until what it holds is few enough. One count where there is nothing.
+ *
+ * @param most runs that a window holds
  */
 export async function closedWindow(
   client: Client,
   query: string,
   span: { readonly fromMs: number; readonly untilMs: number },
+  most = windowRuns,
 ): Promise<ClosedWindow> {
   const { fromMs } = span;
   for (let untilMs = span.untilMs; ; untilMs = fromMs + Math.ceil((untilMs - fromMs) / 2)) {
     const inWindow = `(${query}) AND CloseTime >= ${at(fromMs)} AND CloseTime < ${at(untilMs)}`;
     const count = await countRuns(client, inWindow);
     if (count === 0) return { runs: [], untilMs };
-    if (count > windowRuns && untilMs - fromMs > shortestMs) continue;
+    if (count > most && untilMs - fromMs > shortestMs) continue;
     return { runs: inOrder(await allRuns(client, inWindow)), untilMs };
   }
 }

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { openPostOffice, type PostOffice } from "../setup/post-office.ts";
-import { openPage, type Page } from "./open-page.ts";
-import { deliver } from "../setup/post-office.ts";
+import { deliver, openPostOffice, type PostOffice } from "../setup/post-office.ts";
 import { until } from "../setup/world.ts";
+import { openPage, type Page } from "./open-page.ts";
 
 // The page on reconciles, as a reader would follow it.
 

@@ -1,5 +1,4 @@
-import { letterType } from "../../model/ids.ts";
-import { jobWorkflowIdOf } from "../../model/ids.ts";
+import { jobWorkflowIdOf, letterType } from "../../model/ids.ts";
 import type { LetterState } from "../../model/letter-state.ts";
 import { letterHeadColumns, type LetterHead } from "../../schema/rows.ts";
 import { differences } from "../../schema/settle-letter.ts";
