@@ -5,11 +5,11 @@ import { letterHead, lettersOfWorkflows } from "../schema/open-letters.ts";
 import { wasPruned } from "../schema/was-pruned.ts";
 import { closingTimes } from "./closing-times.ts";
 import { closedWindow } from "./close-window.ts";
-import { inLanes } from "./in-lanes.ts";
 import { lookAtLetter } from "./look-at-letter.ts";
 import { rebuildLetter } from "./rebuild-letter.ts";
+import { mendEach } from "./mend-each.ts";
 import { policyWithoutWorker } from "./policy-without-worker.ts";
-import { lanes, type Reconciling, type StepEnd } from "./reconciling.ts";
+import { type Reconciling, type StepEnd } from "./reconciling.ts";
 import { quoted, type VisibleRun } from "./visible-runs.ts";
 
 /** Between a letter's closing and its workflow's end, and what two clocks are apart. */
@@ -17,7 +17,7 @@ const skewMs = 60_000;
 
 /** Looks at one window of letters that closed, and writes the rows anew that are gone, though nobody pruned them. */
 export async function reconcileLetters(step: Reconciling): Promise<StepEnd> {
-  const { needs, place, beat } = step;
+  const { needs, place } = step;
   if (place.fromMs >= place.untilMs) return { items: [] };
   const { client, db, taskQueue } = needs;
   const query = `WorkflowType = '${letterType}' AND ExecutionStatus = 'Completed' AND TaskQueue = ${quoted(taskQueue)}`;
@@ -33,11 +33,12 @@ export async function reconcileLetters(step: Reconciling): Promise<StepEnd> {
           (row.closedAt.getTime() >= startedAtMs - skewMs && row.closedAt.getTime() <= closedAtMs + skewMs)),
     );
   const suspects = runs.filter((run) => !isKept(run));
-  const found = await inLanes(suspects, lanes, async (run) => {
-    beat();
-    return await rebuiltOf(step, run);
+  const lost = ({ workflowId }: VisibleRun) => ({
+    finding: "no_row" as const,
+    workflowId: jobWorkflowIdOf(workflowId) ?? workflowId,
   });
-  return { items: found.flatMap((item) => item ?? []), place: next };
+  const items = await mendEach(step, suspects, lost, async (run) => await rebuiltOf(step, run));
+  return { items, place: next };
 }
 
 async function rebuiltOf(step: Reconciling, run: VisibleRun): Promise<FoundItem | undefined> {

@@ -11,9 +11,9 @@ import { letterHead, openLettersAfter } from "../schema/open-letters.ts";
 import type { LetterHead } from "../schema/rows.ts";
 import { differences, settleLetter } from "../schema/settle-letter.ts";
 import { allRuns } from "./close-window.ts";
-import { inLanes } from "./in-lanes.ts";
 import { lookAtLetter, type SeenLetter } from "./look-at-letter.ts";
-import { lanes, type Reconciling, secondLookMs, type StepEnd } from "./reconciling.ts";
+import { mendEach } from "./mend-each.ts";
+import { type Reconciling, secondLookMs, type StepEnd } from "./reconciling.ts";
 import { at, listed, type VisibleRun } from "./visible-runs.ts";
 
 /** So many ids fit into one query. */
@@ -40,18 +40,15 @@ export async function reconcileRows(step: Reconciling): Promise<StepEnd> {
   const suspects = rows.flatMap(
     (row) => suspectOf(step, row, running.has(letterWorkflowId(row.workflowId)), runs) ?? [],
   );
-  let items: readonly (FoundItem | undefined)[] = [];
   if (suspects.length > 0) {
     beat();
     await pause(secondLookMs);
-    items = await inLanes(suspects, lanes, async (suspect) => {
-      beat();
-      return await examine(step, suspect);
-    });
   }
+  const differing = ({ row: { workflowId } }: Suspect) => ({ finding: "differs" as const, workflowId });
+  const items = await mendEach(step, suspects, differing, async (suspect) => await examine(step, suspect));
   const own = letters.filter(({ taskQueue }) => taskQueue === needs.taskQueue).length;
   return {
-    items: items.flatMap((item) => item ?? []),
+    items,
     letters: rows.length,
     running: (place.running ?? 0) + own,
     // Letters that begin meanwhile are behind all others: a page that is not full is the last one, however many come.

@@ -1,12 +1,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { reservedTypes } from "../model/ids.ts";
 import type { WantedContract } from "../model/reconcile-activities.ts";
+import type { Finding, FoundItem } from "../model/reconcile.ts";
 import { searchAttributes } from "../model/search-attributes.ts";
 import { unrecordedRuns } from "../schema/unrecorded-runs.ts";
 import { closedWindow } from "./close-window.ts";
 import { fileFoundRun } from "./file-found-run.ts";
-import { inLanes } from "./in-lanes.ts";
-import { lanes, type Reconciling, secondLookMs, type StepEnd } from "./reconciling.ts";
+import { mendEach } from "./mend-each.ts";
+import { type Reconciling, secondLookMs, type StepEnd } from "./reconciling.ts";
 import { listed, type VisibleRun } from "./visible-runs.ts";
 
 /** Looks at one window of jobs' runs that did not succeed, and records those that are not recorded. */
@@ -26,16 +27,25 @@ export async function reconcileRuns(step: Reconciling): Promise<StepEnd> {
   beat();
   await pause(secondLookMs);
   const still = await unrecordedRuns(db, namespace, unknown);
-  // Of one job id one after the other, in the order in which they died.
-  const found = await inLanes([...byWorkflow(still).values()], lanes, async (ofOne) => {
-    const items = [];
-    for (const run of ofOne) {
-      beat();
-      items.push(await fileFoundRun(step, run));
-    }
-    return items;
-  });
-  return { ...done, items: found.flat().flatMap((item) => item ?? []) };
+  return { ...done, items: await mendRuns(step, still) };
+}
+
+/** Of one job id one after the other, in the order in which they died. */
+async function mendRuns(step: Reconciling, runs: readonly VisibleRun[]): Promise<FoundItem[]> {
+  const byId = [...byWorkflow(runs).values()];
+  const items: FoundItem[] = [];
+  for (let nth = 0; byId.some((ofOne) => nth < ofOne.length); nth++) {
+    const next = byId.flatMap((ofOne) => ofOne[nth] ?? []);
+    items.push(...(await mendEach(step, next, suspected, async (run) => await fileFoundRun(step, run))));
+  }
+  return items;
+}
+
+function suspected({ workflowId, status }: VisibleRun): { finding: Finding; workflowId: string } {
+  return {
+    workflowId,
+    finding: status === "terminated" ? "lost" : status === "timed_out" ? "timed_out" : "unrecorded",
+  };
 }
 
 /** Which runs are those of jobs: an office has no code of an app, so it goes by what has died before, by configuration, and by what our client marks. */

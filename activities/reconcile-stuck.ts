@@ -5,12 +5,12 @@ import type { Death } from "../model/death.ts";
 import { officeActor } from "../model/event.ts";
 import { emptyLedger } from "../model/ledger.ts";
 import type { FoundItem } from "../model/reconcile.ts";
-import { inLanes } from "./in-lanes.ts";
+import { mendEach } from "./mend-each.ts";
 import { parkRun } from "./park-run.ts";
 import { policyWithoutWorker } from "./policy-without-worker.ts";
 import { readRun } from "./read-run.ts";
 import { jobsQuery } from "./reconcile-runs.ts";
-import { lanes, type Reconciling, type StepEnd } from "./reconciling.ts";
+import { type Reconciling, type StepEnd } from "./reconciling.ts";
 import { tellLetter } from "./tell-letter.ts";
 import { at, type VisiblePage, type VisibleRun, visibleRuns } from "./visible-runs.ts";
 
@@ -23,7 +23,7 @@ const pageRuns = 200;
  * run for ever, and never begin. Temporal marks runs whose tasks fail; a thorough reconcile looks at all that run.
  */
 export async function reconcileStuck(step: Reconciling): Promise<StepEnd> {
-  const { asked, place, beat, needs } = step;
+  const { asked, place, needs } = step;
   const jobs = jobsQuery(step);
   if (jobs === undefined) return { items: [] };
   const troubled = asked.thorough
@@ -39,13 +39,11 @@ export async function reconcileStuck(step: Reconciling): Promise<StepEnd> {
     if (isGrpcServiceError(error) && error.code === invalidArgument) return { items: [] };
     throw error;
   }
-  const items = await inLanes(page.runs, lanes, async (run) => {
-    beat();
-    return await parkUndecodable(step, run);
-  });
+  const stuck = ({ workflowId }: VisibleRun) => ({ finding: "undecodable" as const, workflowId });
+  const items = await mendEach(step, page.runs, stuck, async (run) => await parkUndecodable(step, run));
   const { pageToken: _, ...rest } = place;
   return {
-    items: items.flatMap((item) => item ?? []),
+    items,
     runs: page.runs.length,
     ...(page.next === undefined ? {} : { place: { ...rest, pageToken: Buffer.from(page.next).toString("base64") } }),
   };

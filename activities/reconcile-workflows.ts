@@ -3,11 +3,11 @@ import { jobWorkflowIdOf, letterType } from "../model/ids.ts";
 import type { FoundItem } from "../model/reconcile.ts";
 import { letterHead, openWorkflows } from "../schema/open-letters.ts";
 import { differences, settleLetter } from "../schema/settle-letter.ts";
-import { inLanes } from "./in-lanes.ts";
 import { lookAtLetter } from "./look-at-letter.ts";
+import { mendEach } from "./mend-each.ts";
 import { policyWithoutWorker } from "./policy-without-worker.ts";
 import { rebuildLetter } from "./rebuild-letter.ts";
-import { lanes, type Reconciling, secondLookMs, type StepEnd } from "./reconciling.ts";
+import { type Reconciling, secondLookMs, type StepEnd } from "./reconciling.ts";
 import { countRuns, quoted, visibleRuns } from "./visible-runs.ts";
 
 const pageRuns = 1000;
@@ -28,19 +28,16 @@ export async function reconcileWorkflows(step: Reconciling): Promise<StepEnd> {
     const open = new Set(await openWorkflows(db, client.options.namespace, of));
     return of.filter((id) => !open.has(id));
   };
-  let items: readonly (FoundItem | undefined)[] = [];
   const suspects = await withoutRow(ids);
   if (suspects.length > 0) {
     beat();
     await pause(secondLookMs);
-    items = await inLanes(await withoutRow(suspects), lanes, async (id) => {
-      beat();
-      return await bringBack(step, id);
-    });
   }
+  const lost = (workflowId: string) => ({ finding: "no_row" as const, workflowId });
+  const items = await mendEach(step, await withoutRow(suspects), lost, async (id) => await bringBack(step, id));
   const { pageToken: _, ...rest } = place;
   return {
-    items: items.flatMap((item) => item ?? []),
+    items,
     ...(page.next === undefined ? {} : { place: { ...rest, pageToken: Buffer.from(page.next).toString("base64") } }),
   };
 }

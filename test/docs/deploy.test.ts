@@ -80,6 +80,7 @@ test("operators find it, mend it, and may write where they have to", async () =>
   expect(said).toContain("nothing to charge for 4711");
   expect(said).toContain("Recovered: charge-card charge/4711");
   expect(said).toContain("Noted on charge-card charge/4711");
+  expect(said).toContain("Nothing is amiss.");
   expect(await shell("doctor")).toContain("Postgres");
 });
 

@@ -81,11 +81,18 @@ async function dropRow(id: string): Promise<void> {
   await office.sql`delete from dlo.dead_letters where id = ${letterId}`;
 }
 
+/** Every sign that a query, or a page of Web UI, may stumble over. */
+const awkward = `it's "half" past \\ 50% (a) {b} ;--`;
+
 /** What is made of each job id. */
 const damage: Record<string, () => Promise<unknown>> = {
   terminated: async () => {
     await running("terminated", started("terminated"));
     await job("terminated").terminate("the disk was full");
+  },
+  [awkward]: async () => {
+    await running(awkward, started(awkward));
+    await job(awkward).terminate("o'clock");
   },
   late: async () => {
     office.when("late", () => new Promise(() => undefined));
@@ -288,6 +295,16 @@ test("a job that was terminated gets a letter, with its input and with who ended
   office.when("terminated", () => "delivered");
   await office.dlo.letters.retry("terminated", { by: "ann" });
   await until(async () => (await statusOf("terminated")) === "recovered");
+});
+
+test("an id may have any sign", async () => {
+  expectMended(awkward, "lost");
+  const letter = await office.dlo.letters.get(awkward);
+  expect(letter).toMatchObject({
+    workflowId: awkward,
+    status: "parked",
+    errorMessage: "tester terminated the run: o'clock",
+  });
 });
 
 test("a job that ran into its workflow timeout gets a letter", async () => {
