@@ -1,5 +1,6 @@
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from "@temporalio/workflow";
 import type { Command } from "../model/command.ts";
+import { hundredYearsMs } from "../model/duration.ts";
 import type { LetterState } from "../model/letter-state.ts";
 import type { OwnCode } from "../model/own-code.ts";
 import { isOpen } from "../model/status.ts";
@@ -73,7 +74,8 @@ export function automaticRetryMs(state: LetterState, nowMs: number): number | un
   if (autoRetry === undefined || !autoRetry.categories.includes(lastDeath.category)) return undefined;
   if (expiryRetries >= Math.min(autoRetry.maximumRetries, state.maximumRetries)) return undefined;
   if (nowMs - firstDiedAtMs > autoRetry.withinMs) return undefined;
-  return Math.round(autoRetry.afterMs * autoRetry.backoffCoefficient ** expiryRetries);
+  // What grows like this leaves the range of dates at some time, and that of numbers.
+  return Math.min(Math.round(autoRetry.afterMs * autoRetry.backoffCoefficient ** expiryRetries), hundredYearsMs);
 }
 
 /** The failure for a command that cannot be read: in a workflow a plain error would retry the task for ever. */
