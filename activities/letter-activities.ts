@@ -1,20 +1,14 @@
 import { strict as assert } from "node:assert";
 import { activityInfo, ApplicationFailure } from "@temporalio/activity";
-import type { Client } from "@temporalio/client";
-import type { Codec, QueueOptions } from "../model/config.ts";
-import type { FingerprintRule } from "../model/fingerprint-rule.ts";
+import type { Codec } from "../model/config.ts";
 import type { LetterActivities } from "../model/letter-activities.ts";
 import { expiryFrom } from "../model/letter-state.ts";
 import { earlierDeathsHeader } from "../model/run-memo.ts";
-import type { Probes } from "../model/probes.ts";
 import { policyChange } from "../model/policy-change.ts";
 import { ownPolicy, queuePolicy, unlessSaid } from "../model/queue-policy.ts";
-import type { KeepingDefaults } from "../model/resolve-contract.ts";
 import { packSeed, type SeedPayload } from "../model/run-seed.ts";
 import { isOpen } from "../model/status.ts";
-import type { SearchAttribute } from "../model/search-attributes.ts";
 import { beginRetry } from "../schema/begin-retry.ts";
-import type { Db } from "../schema/database.ts";
 import { lastDeathOf } from "../schema/letter-of-row.ts";
 import { jobOf } from "../schema/job-of.ts";
 import { parkDeath } from "../schema/park-death.ts";
@@ -22,32 +16,21 @@ import { policyOfLetter } from "../schema/policy-of-row.ts";
 import { projectLetter } from "../schema/project-letter.ts";
 import { readDead } from "../schema/read-dead.ts";
 import { recordRetryDeath } from "../schema/record-death.ts";
+import { argumentsOf } from "./arguments-of.ts";
 import { askProbe, unknownProbe } from "./ask-probe.ts";
 import { checkBuild } from "./check-build.ts";
+import { followActivity, followOwnRun } from "./follow-own-run.ts";
 import { followRun } from "./follow-run.ts";
 import { pinRun } from "./pin-run.ts";
 import { readRun } from "./read-run.ts";
-import { endedDeath, runDeath } from "./run-death.ts";
+import { recordedEnd } from "./recorded-end.ts";
+import { runDeath } from "./run-death.ts";
 import { runInput, storedAmendment } from "./run-input.ts";
+import { startAgain } from "./start-again.ts";
 import { seedPayloads, storedMemo } from "./stored-payloads.ts";
 import { tellLetter } from "./tell-letter.ts";
+import type { OfficeNeeds } from "./office-needs.ts";
 import { translated } from "./translated.ts";
-
-/** What the office's activities need. */
-export type OfficeNeeds = {
-  readonly db: Db;
-  readonly client: Client;
-  readonly codecs: readonly Codec[];
-  readonly queues: Readonly<Record<string, QueueOptions>>;
-  readonly defaults: KeepingDefaults;
-  readonly redact: readonly string[];
-  readonly probes: Probes;
-  readonly fingerprint: readonly FingerprintRule[];
-  /** Those that the namespace has registered. */
-  readonly searchAttributes: readonly SearchAttribute[];
-  /** The office's task queue. */
-  readonly taskQueue: string;
-};
 
 /** The office's activities: what letters and dying jobs do to Postgres and to Temporal. Each is safe to repeat. */
 export function letterActivities(needs: OfficeNeeds): LetterActivities {
@@ -126,8 +109,11 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
       return packSeed({ payloads, memo: { ...memo, headers } });
     },
 
+    startAgain: async (ask) => await startAgain(needs, ask),
+
     async project({ amendment, ...projection }) {
-      const { stored } = await storedAmendment(amendment, needs);
+      const several = await argumentsOf(db, projection.letterId, amendment);
+      const { stored } = await storedAmendment(amendment, needs, several);
       if (amendment !== undefined && stored.amendment?.payloadData === null)
         throw ApplicationFailure.nonRetryable(
           `Queue "${amendment.queue}" stores no payloads, so a new input cannot be kept: give it to a retry that begins at once`,
@@ -136,24 +122,22 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
       return await translated(() => projectLetter(db, { ...projection, ...stored }));
     },
 
-    async recordDeath({ letterId, workflowId, queue, revision, runId, death, ownRun, redrive, expiresAtMs, atMs }) {
-      // A run that the letter started had the row's own input.
-      const run = ownRun ? undefined : await readRun(client, workflowId, runId);
+    async recordDeath({ letterId, workflowId, queue, revision, runId, redrive, expiresAtMs, ...record }) {
+      const { death, input, startedAt } = await recordedEnd(needs, { workflowId, queue, runId, ...record });
       // Only rules ask for the job, which the letter's row has.
       const job = needs.fingerprint.length === 0 ? "" : await translated(() => jobOf(db, letterId));
-      const told = "ended" in death ? endedDeath(death.ended, atMs) : death;
       const recorded = await translated(async () =>
         recordRetryDeath(db, {
           ...runDeath(
-            { namespace: client.options.namespace, workflowId, runId, job, queue, startedAt: run?.startedAt },
-            told,
+            { namespace: client.options.namespace, workflowId, runId, job, queue, startedAt },
+            death,
             needs.fingerprint,
           ),
           letterId,
           revision,
           expiresAtMs,
           ...(redrive === undefined ? {} : { redrive }),
-          ...(run === undefined ? {} : { input: await runInput(run, workflowId, needs.queues[queue], needs) }),
+          ...(input === undefined ? {} : { input }),
         }),
       );
       return { deaths: recorded.n, death: lastDeathOf({ ...recorded, failedAt: recorded.diedAt }) };
@@ -187,7 +171,10 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
       return packed.length > largestSeedBytes ? packSeed({ payloads: [], memo, dead }) : packed;
     },
 
-    followRun: (ask) => followRun(client, ask),
+    followRun: async (ask) => {
+      if (ask.runId !== undefined) return await followOwnRun(client, ask, ask.runId);
+      return ask.kind === "activity" ? await followActivity(client, ask) : await followRun(client, ask);
+    },
 
     checkBuild: (ask) => translated(() => checkBuild(client, ask)),
 

@@ -1,3 +1,4 @@
+import { ApplicationFailure } from "@temporalio/activity";
 import type { Codec, QueueOptions } from "../model/config.ts";
 import type { Amendment } from "../model/letter-activities.ts";
 import { redact } from "../model/redact.ts";
@@ -13,7 +14,7 @@ import {
   shownInput,
 } from "./stored-payloads.ts";
 
-type Storing = {
+export type Storing = {
   readonly codecs: readonly Codec[];
   readonly redact: readonly string[];
   readonly queues: Readonly<Record<string, QueueOptions>>;
@@ -39,18 +40,33 @@ export async function runInput(
   };
 }
 
-/** A new input for a letter: `stored` is what its row keeps, `encoded` what its next run gets. */
+/**
+ * A new input for a letter: `stored` is what its row keeps, `encoded` what its next run gets.
+ *
+ * @param several how many arguments it takes
+ */
 export async function storedAmendment(
   amendment: Amendment | undefined,
   storing: Storing,
+  several = 1,
 ): Promise<{ stored: { amendment?: NewPayload }; encoded?: Uint8Array }> {
   if (amendment === undefined) return { stored: {} };
-  const payloads = await encodeValue(amendment.input, storing.codecs);
+  const payloads = await encodeArguments(amendment.input, several, storing.codecs);
   const stored = await storedPayload(payloads, storing.queues[amendment.queue], storing);
   return { stored: { amendment: stored }, encoded: serializePayloads(payloads) };
 }
 
-async function storedPayload(
+async function encodeArguments(input: unknown, several: number, codecs: readonly Codec[]): Promise<Payload[]> {
+  if (several <= 1) return await encodeValue(input, codecs);
+  if (!Array.isArray(input) || input.length !== several)
+    throw ApplicationFailure.nonRetryable(
+      `It takes ${several} arguments, so a new input is a list of ${several} values`,
+      "INPUT_INVALID",
+    );
+  return (await Promise.all(input.map(async (value) => await encodeValue(value, codecs)))).flat();
+}
+
+export async function storedPayload(
   payloads: readonly Payload[],
   queue: QueueOptions | undefined,
   storing: Storing,
@@ -61,6 +77,6 @@ async function storedPayload(
 }
 
 /** With a codec, only what the queue says may be readable in the table is. */
-function mayShow(queue: QueueOptions | undefined, { codecs }: Storing): boolean {
+export function mayShow(queue: QueueOptions | undefined, { codecs }: Storing): boolean {
   return codecs.length === 0 || queue?.store === "decoded";
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
+import { adoptCommand } from "./adopt.ts";
 import { amendCommand } from "./amend.ts";
 import { applyPolicyCommand } from "./apply-policy.ts";
 import { causesCommand } from "./causes.ts";
@@ -62,7 +63,7 @@ Temporal and Postgres are found by flags, then DLO_DATABASE_URL and Temporal's o
 const groups: readonly (readonly [string, readonly CommandUnknownOpts[]])[] = [
   ["See what died, and why:", [causesCommand(), listCommand(), showCommand(), statsCommand(), watchCommand()] as never],
   ["Look closely:", [similarCommand(), diffCommand(), reproduceCommand()] as never],
-  ["Act on many:", [redriveCommand(), pruneCommand()] as never],
+  ["Act on many:", [redriveCommand(), adoptCommand(), pruneCommand()] as never],
   [
     "Act on letters:",
     [

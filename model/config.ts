@@ -1,3 +1,4 @@
+import { type AdoptPolicies, checkAdoptPolicies } from "./adopt-policy.ts";
 import type { Amendments } from "./amendments.ts";
 import type { Classifier } from "./classify.ts";
 import { type Duration, parseDuration } from "./duration.ts";
@@ -57,6 +58,11 @@ export type OfficeConfig = {
   readonly amendments?: Amendments;
   /** Health probes of what jobs depend on, that a redrive can wait for by name: `dlo redrive … --when gateway`. */
   readonly probes?: Probes;
+  /**
+   * What becomes of failed workflows and activities of other make when they are adopted, by their type, or by how it begins (`"Order*"`).
+   * `false` leaves them alone. @default queue `default`
+   */
+  readonly adopt?: AdoptPolicies;
   /** `host:port` where it answers `/health`, `/ready`, `/live` and `/metrics`. @default it has no port */
   readonly listen?: string;
   /** From where on `/health` is not well. */
@@ -114,6 +120,7 @@ export function defineConfig(config: Config): Config {
   for (const [name, probe] of Object.entries(config.probes ?? {}))
     if (typeof probe !== "function")
       throw configInvalid(`probes.${name}`, "it must be a function that returns whether all is well");
+  if (config.adopt !== undefined) checkAdoptPolicies(config.adopt);
   if (config.listen !== undefined) asConfig("listen", () => parseListen(config.listen));
   if (config.health !== undefined) asConfig("health", () => healthLimits(config.health));
   if (config.on !== undefined) asConfig("on", () => checkHooks(config.on));
@@ -133,7 +140,9 @@ export function refuseForeignKeys(config: Config, process: "worker" | "office"):
 }
 
 const workerKeys = ["jobs", "workflowsPath", "activities", "classifier", "shutdownGraceTime"];
-const officeKeys = ["office", "queues", "redact", "fingerprint", "amendments", "probes", "listen", "health", "on"];
+const officeKeys = [
+  ...["office", "queues", "redact", "fingerprint", "amendments", "probes", "adopt", "listen", "health", "on"],
+];
 const allKeys = [...workerKeys, ...officeKeys, "codec", "dev"];
 const queueKeys = [
   ...["retention", "keepFor", "onExpire", "maximumRetries", "warnBefore", "autoRetry"],

@@ -14,7 +14,7 @@ export type LetterState = {
   readonly letterId: string;
   readonly jobWorkflowId: string;
   /** Set where it stands for somebody's own workflow or activity, which its retry starts as it was started before. Absent: a job. */
-  readonly kind?: "workflow" | "activity";
+  readonly kind?: ForeignKind;
   /** The job's workflow type, which is its name. */
   readonly job: string;
   /** Where the job's runs are started. */
@@ -52,6 +52,8 @@ export type LetterState = {
   readonly lastDeath: LastDeath;
   /** The run of the current or last retry. */
   readonly retryRunId?: string;
+  /** Where that run began, if its workflow was reset rather than started: in words. */
+  readonly resetTo?: string;
   /** Who opened it again after it was closed: the first thing that it does. */
   readonly reopening?: LetterSignature;
   /** The redrive that asked for the retry that runs. */
@@ -69,6 +71,9 @@ export type LetterState = {
   /** Request ids that were carried out, oldest first, at most 500. */
   readonly requestIds: readonly string[];
 };
+
+/** What is no job of ours: it is started again as it was started, not as a child, and how it ended is read from its history. */
+export type ForeignKind = "workflow" | "activity";
 
 export type PendingRetry = {
   readonly by?: string;

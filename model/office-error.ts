@@ -52,6 +52,8 @@ export const errorCodes = {
   PAYLOAD_OMITTED: { http: 409, exit: 2 },
   /** A retry was to run on a build that no worker of its task queue has. */
   BUILD_UNKNOWN: { http: 404, exit: 2 },
+  /** What is no job cannot be started as it was, or cannot go back to before its failure. */
+  RETRY_REFUSED: { http: 409, exit: 1 },
 } as const satisfies Record<string, { http: number; exit: 1 | 2 }>;
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { Worker, type WorkerOptions } from "@temporalio/worker";
+import { adoptActivities } from "../activities/adopt-activities.ts";
 import { hookActivities } from "../activities/deliver-event.ts";
 import { letterActivities } from "../activities/letter-activities.ts";
 import { pruneActivities } from "../activities/prune-activities.ts";
@@ -52,14 +53,17 @@ export type RunningOffice = RunningWorker & {
 export async function runOffice(options: RunOfficeOptions = {}): Promise<RunningOffice> {
   refuseUnknownOptions(
     options,
-    ["office", "queues", "redact", "fingerprint", "amendments", "probes", "listen", "health", "on", "codec", "worker"],
+    [
+      ...["office", "queues", "redact", "fingerprint", "amendments", "probes", "adopt"],
+      ...["listen", "health", "on", "codec", "worker"],
+    ],
     "office",
   );
   const { office: name = defaultOffice, queues = {}, redact = [], fingerprint = [], codec, worker } = options;
-  const { listen, health = {}, on: hooks = {}, amendments = {}, probes = {} } = options;
+  const { listen, health = {}, on: hooks = {}, amendments = {}, probes = {}, adopt = {} } = options;
   const answering = { health, on: hooks, ...(listen === undefined ? {} : { listen }) };
   refuseForeignKeys(
-    defineConfig({ office: name, queues, redact, fingerprint, amendments, probes, ...answering }),
+    defineConfig({ office: name, queues, redact, fingerprint, amendments, probes, adopt, ...answering }),
     "office",
   );
   const defaults = keepingDefaults(process.env);
@@ -93,6 +97,11 @@ export async function runOffice(options: RunOfficeOptions = {}): Promise<Running
     const calls = countCalls(
       hookActivities({ db: database.db, hooks, office: name, namespace, ...(ui === undefined ? {} : { ui }) }),
     );
+    const searchAttributes = await registeredSearchAttributes(client);
+    const needs = {
+      ...{ db: database.db, client, codecs, queues, redact, probes, fingerprint, defaults, searchAttributes },
+      taskQueue: name,
+    };
     const versioned = worker?.workerDeploymentOptions?.useWorkerVersioning === true;
     const running = await Worker.create({
       identity,
@@ -104,21 +113,11 @@ export async function runOffice(options: RunOfficeOptions = {}): Promise<Running
       taskQueue: name,
       workflowBundle: await bundleEntry(officeEntry({ versioned })),
       activities: {
-        ...letterActivities({
-          db: database.db,
-          client,
-          codecs,
-          queues,
-          redact,
-          probes,
-          fingerprint,
-          defaults,
-          searchAttributes: await registeredSearchAttributes(client),
-          taskQueue: name,
-        }),
+        ...letterActivities(needs),
+        ...adoptActivities({ ...needs, policies: adopt }),
         ...redriveActivities({
           ...{ db: database.db, client, codecs, namespace, redact, amendments, probes, queues, defaults },
-          home: { taskQueue: name, searchAttributes: await registeredSearchAttributes(client) },
+          home: { taskQueue: name, searchAttributes },
         }),
         ...pruneActivities({ db: database.db, namespace }),
         ...calls.activities,

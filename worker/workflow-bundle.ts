@@ -43,8 +43,9 @@ export function officeEntry({ versioned }: { readonly versioned: boolean }): str
     `import { deliverEvent } from ${JSON.stringify(sourceFile("../workflows/deliver-event"))};`,
     `import { previewRedrive, redrive } from ${JSON.stringify(sourceFile("../workflows/redrive"))};`,
     `import { prune } from ${JSON.stringify(sourceFile("../workflows/prune"))};`,
-    ...versioning(versioned, ["deadLetter", "office", "deliverEvent", "previewRedrive", "redrive", "prune"]),
-    "export { deadLetter, office, deliverEvent, previewRedrive, redrive, prune };",
+    `import { adopt } from ${JSON.stringify(sourceFile("../workflows/adopt"))};`,
+    ...versioning(versioned, ["deadLetter", "office", "deliverEvent", "previewRedrive", "redrive", "prune", "adopt"]),
+    "export { deadLetter, office, deliverEvent, previewRedrive, redrive, prune, adopt };",
   ].join("\n");
 }
 

@@ -13,6 +13,7 @@ type Quick = Pick<
   | "checkProbe"
   | "checkBuild"
   | "pinRun"
+  | "startAgain"
 >;
 
 // Local: it runs inside a workflow task that is there anyway, and costs one event.
@@ -54,6 +55,7 @@ export const office: Quick & Pick<LetterActivities, "followRun" | "probeSaysYes"
   probeSaysYes: (probe) => probing.probeSaysYes(probe),
   checkBuild: (ask) => local.checkBuild(ask).catch(orElse(() => regular.checkBuild(ask))),
   pinRun: (ask) => local.pinRun(ask).catch(orElse(() => regular.pinRun(ask))),
+  startAgain: (ask) => local.startAgain(ask).catch(orElse(() => regular.startAgain(ask))),
   followRun: (ask) => following.followRun(ask),
 };
 

@@ -23,6 +23,7 @@ export const documents = [
   "docs/queues.md",
   "docs/redrive.md",
   "docs/requests.md",
+  "docs/adopt.md",
   "docs/prune.md",
   "docs/errors.md",
   "docs/events.md",
