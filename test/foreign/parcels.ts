@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Connection } from "@temporalio/client";
+import { type Client, Connection, type WorkflowHandle, type WorkflowStartOptions } from "@temporalio/client";
 import { defineSearchAttributeKey } from "@temporalio/common";
 import proto from "@temporalio/proto";
 import { inject } from "vitest";
@@ -34,8 +34,16 @@ export type Depot = World & {
   /** The steps that ran for a parcel, attempts included, in order: `WeighParcel 1`. */
   steps(parcel: Parcel): string[];
   journal(parcel: Parcel): Step[];
+  start(type: string, id: string, args: readonly unknown[], options?: ParcelOptions): Promise<WorkflowHandle>;
+  /** Starts a workflow, and waits until it has ended badly and can be found by that. */
+  failed(type: string, id: string, args: readonly unknown[], options?: ParcelOptions): Promise<WorkflowHandle>;
   /** From now on what was broken for this parcel works. */
   mend(parcel: Parcel): void;
+};
+
+export type ParcelOptions = Pick<WorkflowStartOptions, "memo" | "typedSearchAttributes" | "workflowRunTimeout"> & {
+  /** @default the world's own, which knows no codec */
+  readonly client?: Client;
 };
 
 /** @param mirrored whether the worker reads and writes payloads with the mirror codec */
@@ -55,6 +63,8 @@ export async function openDepot(sdk: keyof ForeignWorkers, mirrored = false): Pr
       .split("\n")
       .filter(Boolean)
       .map((line) => JSON.parse(line) as Step);
+  const start: Depot["start"] = async (type, workflowId, args, { client = world.dlo.temporal, ...options } = {}) =>
+    await client.workflow.start(type, { workflowId, taskQueue, args: [...args], ...options });
   const close = async () => {
     await stop();
     await world.close();
@@ -70,10 +80,27 @@ export async function openDepot(sdk: keyof ForeignWorkers, mirrored = false): Pr
     },
     steps: (parcel) => journal(parcel).map(({ step, attempt }) => `${step} ${attempt}`),
     journal,
+    start,
+    async failed(...given) {
+      const handle = await start(...given);
+      const ended = await handle.result().then(
+        () => false,
+        () => true,
+      );
+      if (!ended) throw new Error(`${handle.workflowId} was to fail`);
+      await isFound(world, handle.workflowId);
+      return handle;
+    },
     mend: (parcel) => writeFileSync(parcel.mended, ""),
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Until Temporal's list has heard of its end. */
+export async function isFound({ dlo }: World, workflowId: string): Promise<void> {
+  const query = `WorkflowId = '${workflowId}' AND ExecutionStatus IN ('Failed', 'TimedOut', 'Terminated')`;
+  await until(async () => (await dlo.temporal.workflow.count(query)).count > 0);
 }
 
 /** Runs it until it takes work. It ends when its input does, so at the latest with this process. */

@@ -12,7 +12,7 @@ describe.each(sdks)("the worker of the %s SDK", (sdk) => {
 
   test("fails in its second step until that is mended", async () => {
     const parcel = depot.parcel("fails");
-    const failed = await start(depot, "ShipParcel", "fails", [parcel]);
+    const failed = await depot.start("ShipParcel", "fails", [parcel]);
     expect(await causesOf(failed)).toMatchObject([
       { message: "Workflow execution failed" },
       { message: expect.stringContaining("ctivity"), activityType: "PrintLabel" },
@@ -26,12 +26,12 @@ describe.each(sdks)("the worker of the %s SDK", (sdk) => {
     expect(depot.steps(parcel)).toEqual(["WeighParcel 1", "PrintLabel 1", "PrintLabel 2", "PrintLabel 3"]);
     const mended = depot.parcel("mended");
     depot.mend(mended);
-    expect(await (await start(depot, "ShipParcel", "mended", [mended])).result()).toBe("mended is on its way");
+    expect(await (await depot.start("ShipParcel", "mended", [mended])).result()).toBe("mended is on its way");
     expect(depot.steps(mended)).toEqual(["WeighParcel 1", "PrintLabel 1", "HandOver 1"]);
   });
 
   test("fails by itself, with a type, details and a cause", async () => {
-    const refused = await start(depot, "RefuseParcel", "refused", [depot.parcel("refused")]);
+    const refused = await depot.start("RefuseParcel", "refused", [depot.parcel("refused")]);
     expect(await causesOf(refused)).toMatchObject([
       { message: "Workflow execution failed" },
       {
@@ -44,9 +44,9 @@ describe.each(sdks)("the worker of the %s SDK", (sdk) => {
   });
 
   test("runs into its time limit, and ends well if somebody comes before", async () => {
-    const late = await start(depot, "AwaitPickup", "late", [depot.parcel("late")], { workflowRunTimeout: "1 second" });
+    const late = await depot.start("AwaitPickup", "late", [depot.parcel("late")], { workflowRunTimeout: "1 second" });
     expect(await causesOf(late)).toMatchObject([{}, { message: expect.stringMatching(/timed out/i) }]);
-    const inTime = await start(depot, "AwaitPickup", "in-time", [depot.parcel("in-time")]);
+    const inTime = await depot.start("AwaitPickup", "in-time", [depot.parcel("in-time")]);
     await inTime.signal("picked-up", "ann");
     expect(await inTime.result()).toBe("in-time was picked up by ann");
   });
@@ -73,10 +73,8 @@ async function expectAllRead(depot: Depot, client: Client): Promise<void> {
   const scan = Uint8Array.from({ length: 256 }, (_, i) => i);
   const parcel = depot.parcel("scan");
   depot.mend(parcel);
-  const filed = await client.workflow.start("FileScan", {
-    workflowId: "scan",
-    taskQueue: depot.taskQueue,
-    args: ["Bill of lading", scan, parcel],
+  const filed = await depot.start("FileScan", "scan", ["Bill of lading", scan, parcel], {
+    client,
     memo: { note: "fragile" },
     typedSearchAttributes: [{ key: parcelOwner, value: "ann" }],
   });
@@ -84,16 +82,6 @@ async function expectAllRead(depot: Depot, client: Client): Promise<void> {
   expect(depot.journal(parcel).map(({ received }) => received)).toEqual([
     { title: "Bill of lading", scan: Buffer.from(scan).toString("base64"), note: "fragile", owner: "ann" },
   ]);
-}
-
-async function start(
-  { dlo, taskQueue }: Depot,
-  type: string,
-  workflowId: string,
-  args: readonly unknown[],
-  options: { readonly workflowRunTimeout?: "1 second" } = {},
-): Promise<WorkflowHandle> {
-  return await dlo.temporal.workflow.start(type, { workflowId, taskQueue, args: [...args], ...options });
 }
 
 /** What it ended with, and what that came of, down to the first. */

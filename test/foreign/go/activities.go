@@ -24,6 +24,7 @@ var activities = map[string]any{
 	"WeighParcel": weighParcel,
 	"PrintLabel":  printLabel,
 	"HandOver":    handOver,
+	"AskAtDesk":   askAtDesk,
 	"StoreScan":   storeScan,
 }
 
@@ -46,6 +47,14 @@ func printLabel(ctx context.Context, parcel Parcel) error {
 
 func handOver(ctx context.Context, parcel Parcel) error {
 	return record(ctx, parcel, nil)
+}
+
+// Who has picked it up, if anybody.
+func askAtDesk(ctx context.Context, parcel Parcel) (string, error) {
+	if err := record(ctx, parcel, nil); err != nil || broken(parcel) {
+		return "", err
+	}
+	return "somebody", nil
 }
 
 func storeScan(ctx context.Context, title string, scan []byte, note string, owner string, parcel Parcel) (int, error) {

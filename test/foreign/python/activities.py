@@ -38,6 +38,13 @@ async def hand_over(parcel: Parcel) -> None:
     record(parcel)
 
 
+@activity.defn(name="AskAtDesk")
+async def ask_at_desk(parcel: Parcel) -> str:
+    """Who has picked it up, if anybody."""
+    record(parcel)
+    return "" if broken(parcel) else "somebody"
+
+
 @activity.defn(name="StoreScan")
 async def store_scan(title: str, scan: bytes, note: str, owner: str, parcel: Parcel) -> int:
     record(parcel, {"title": title, "scan": base64.b64encode(scan).decode(), "note": note, "owner": owner})
@@ -46,7 +53,7 @@ async def store_scan(title: str, scan: bytes, note: str, owner: str, parcel: Par
     return len(scan)
 
 
-activities = [weigh_parcel, print_label, hand_over, store_scan]
+activities = [weigh_parcel, print_label, hand_over, ask_at_desk, store_scan]
 
 
 def record(parcel: Parcel, received: dict[str, Any] | None = None) -> None:
