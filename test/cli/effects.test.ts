@@ -296,6 +296,29 @@ const effects: Readonly<Record<string, (() => Promise<void>) | Elsewhere>> = {
     expect(await world.sql`select by, reason, letters from dlo.prunes`).toEqual([{ ...signature, letters: 1 }]);
   },
 
+  async adopt() {
+    await terminated("adopted-1");
+    await done("adopt", "--query", "WorkflowId = 'adopted-1'", "--yes", ...signed);
+    const letter = await world.dlo.letters.get("adopted-1");
+    expect(letter).toMatchObject({ kind: "workflow", status: "parked", reason: "lost", payload: { order: 7 } });
+    const { status } = await world.dlo.temporal.workflow.getHandle("dead-letter/adopted-1").describe();
+    expect(status.name).toBe("RUNNING");
+    expect(await world.sql`select by, reason, adopted from dlo.adoptions`).toEqual([{ ...signature, adopted: 1 }]);
+  },
+  async "adopt list"() {
+    const query = "WorkflowId = 'watched-1'";
+    await done("adopt", "--query", query, "--watch", "listed", "--every", "5 minutes", "--yes");
+    expect(await told("adopt", "list")).toEqual([expect.objectContaining({ name: "listed", query })]);
+    await done("adopt", "stop", "listed");
+  },
+  async "adopt stop"() {
+    await done("adopt", "--query", "WorkflowId = 'watched-2'", "--watch", "stopped", "--yes");
+    const schedule = world.dlo.temporal.schedule.getHandle("dead-letter-office/adopt/stopped");
+    expect((await schedule.describe()).state.paused).toBe(false);
+    await done("adopt", "stop", "stopped");
+    await expect(schedule.describe()).rejects.toThrow("not found");
+  },
+
   // Taking them elsewhere.
   async export() {
     const letter = await dead("exported");
@@ -408,6 +431,15 @@ async function detached(word: string): Promise<{ id: string; letters: LetterRow[
 
 async function newestRedrive() {
   return (await world.dlo.redrives.list()).redrives[0];
+}
+
+/** Somebody else's workflow, ended by hand. */
+async function terminated(workflowId: string): Promise<void> {
+  const { workflow } = world.dlo.temporal;
+  const args = [{ order: 7 }];
+  await (await workflow.start("OrderWorkflow", { taskQueue: "theirs", workflowId, args })).terminate();
+  const query = `WorkflowId = '${workflowId}' AND ExecutionStatus = 'Terminated'`;
+  await until(async () => (await workflow.count(query)).count === 1);
 }
 
 async function read({ id }: LetterRow): Promise<LetterRow> {

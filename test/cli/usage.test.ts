@@ -261,7 +261,7 @@ test.each(["expire", "discard"])("%s needs --yes where nobody can be asked", asy
   expect(stderr).toContain("To go ahead: --yes");
 });
 
-test("a configuration that is wrong says where and what", async () => {
+test("a configuration that is wrong says where and what (promise 12)", async () => {
   const folder = await folderWith({
     "dlo.config.ts": `import { defineConfig } from "dead-letter-office";\nexport default defineConfig({ jbs: [] });`,
   });

@@ -31,6 +31,7 @@ export const documents = [
   "docs/analytics.md",
   "docs/internals.md",
   "docs/capabilities.md",
+  "docs/promises.md",
 ] as const;
 
 /** A fenced block: ```` ```sh run=setup ````. */
