@@ -45,7 +45,7 @@ export async function followOwnRun(
           message: `Run ${runId} of ${workflowId} is still running`,
           type: "StillRunning",
           category: "BENIGN",
-          nextRetryDelay: Math.min(2 ** info.attempt * 1000, 60_000),
+          nextRetryDelay: Math.min(2 ** info.attempt * 500, 60_000),
         });
       await listen(
         client,

@@ -112,8 +112,8 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
     startAgain: async (ask) => await startAgain(needs, ask),
 
     async project({ amendment, ...projection }) {
-      const several = await argumentsOf(db, projection.letterId, amendment);
-      const { stored } = await storedAmendment(amendment, needs, several);
+      const like = await argumentsOf(needs, projection.letterId, amendment);
+      const { stored } = await storedAmendment(amendment, needs, like);
       if (amendment !== undefined && stored.amendment?.payloadData === null)
         throw ApplicationFailure.nonRetryable(
           `Queue "${amendment.queue}" stores no payloads, so a new input cannot be kept: give it to a retry that begins at once`,

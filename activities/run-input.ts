@@ -5,7 +5,9 @@ import { redact } from "../model/redact.ts";
 import { traceIdOf } from "../model/run-memo.ts";
 import type { NewPayload, RunInput } from "../schema/run-input.ts";
 import type { StartedRun } from "./read-run.ts";
+import type { Arguments } from "./arguments-of.ts";
 import {
+  asBytes,
   encodeValue,
   type Payload,
   readMemo,
@@ -43,27 +45,30 @@ export async function runInput(
 /**
  * A new input for a letter: `stored` is what its row keeps, `encoded` what its next run gets.
  *
- * @param several how many arguments it takes
+ * @param like the arguments that it takes. @default one value
  */
 export async function storedAmendment(
   amendment: Amendment | undefined,
   storing: Storing,
-  several = 1,
+  like: Arguments = [],
 ): Promise<{ stored: { amendment?: NewPayload }; encoded?: Uint8Array }> {
   if (amendment === undefined) return { stored: {} };
-  const payloads = await encodeArguments(amendment.input, several, storing.codecs);
+  const payloads = await encodeArguments(amendment.input, like, storing.codecs);
   const stored = await storedPayload(payloads, storing.queues[amendment.queue], storing);
   return { stored: { amendment: stored }, encoded: serializePayloads(payloads) };
 }
 
-async function encodeArguments(input: unknown, several: number, codecs: readonly Codec[]): Promise<Payload[]> {
-  if (several <= 1) return await encodeValue(input, codecs);
+async function encodeArguments(input: unknown, like: Arguments, codecs: readonly Codec[]): Promise<Payload[]> {
+  const several = like.length;
+  const encoded = async (value: unknown, i: number) =>
+    await encodeValue(like[i]?.isBytes === true ? asBytes(value) : value, codecs);
+  if (several <= 1) return await encoded(input, 0);
   if (!Array.isArray(input) || input.length !== several)
     throw ApplicationFailure.nonRetryable(
       `It takes ${several} arguments, so a new input is a list of ${several} values`,
       "INPUT_INVALID",
     );
-  return (await Promise.all(input.map(async (value) => await encodeValue(value, codecs)))).flat();
+  return (await Promise.all(input.map(encoded))).flat();
 }
 
 export async function storedPayload(

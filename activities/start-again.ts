@@ -21,7 +21,7 @@ export async function startAgain(needs: OfficeNeeds, ask: StartAgain): Promise<S
   const { letterId, revision, event, amendment, fromFailure } = ask;
   // Before anything is written: what is refused here changes nothing.
   const place = fromFailure === true ? await resetPlace(needs, ask) : undefined;
-  const amended = await storedAmendment(amendment, needs, await argumentsOf(needs.db, letterId, amendment));
+  const amended = await storedAmendment(amendment, needs, await argumentsOf(needs, letterId, amendment));
   const begun = await translated(async () =>
     beginRetry(needs.db, {
       ...{ letterId, revision, event, ...amended.stored },

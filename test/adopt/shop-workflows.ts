@@ -49,7 +49,8 @@ export async function wait(given: { readonly until: string }): Promise<string> {
 
 /** Several arguments, and bytes among them. */
 export async function label(to: string, picture: Uint8Array, copies: number): Promise<string> {
-  return await steps.ship(`${to} ${Buffer.from(picture).toString("hex")} x${copies}`);
+  const hex = Array.from(picture, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return await steps.ship(`${to} ${hex} x${copies}`);
 }
 
 /** Goes on as new so many times, and fails at the end. */
@@ -68,4 +69,8 @@ export async function stubborn(succeedAt: number): Promise<number> {
 export async function bigOrder(given: Order): Promise<string> {
   await steps.reserve(given.id);
   return await executeChild(order, { args: [given], workflowId: `${given.id}/part` });
+}
+
+export async function sulk(): Promise<never> {
+  throw ApplicationFailure.nonRetryable("not today", "Sulks");
 }

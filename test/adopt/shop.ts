@@ -18,10 +18,12 @@ export type Shop = {
   called(step: Step, id: string): number;
   /** Starts a workflow, waits for its end, and until Visibility knows of it. Returns its run. */
   failed(type: string, id: string, args: readonly unknown[], more?: object): Promise<string>;
+  /** Starts an activity by itself, waits for its end, and until Visibility knows of it. Returns its run. */
+  failedActivity(type: Step, id: string, args: readonly unknown[], more?: object): Promise<string>;
   close(): Promise<void>;
 };
 
-const shopQueue = "shop";
+export const shopQueue = "shop";
 
 quietRuntime();
 let bundle: ReturnType<typeof bundleWorkflowCode> | undefined;
@@ -72,6 +74,18 @@ export async function openShop(
         return count > 0;
       });
       return (await client.workflow.getHandle(id).describe()).runId;
+    },
+    async failedActivity(type, id, args, more = {}) {
+      const handle = await client.activity.start(type, {
+        ...{ id, taskQueue: shopQueue, args: [...args], startToCloseTimeout: "10 seconds" },
+        ...more,
+      });
+      await handle.result().catch(() => undefined);
+      await until(async () => {
+        const { count } = await client.activity.count(`ActivityId = '${id}' AND ExecutionStatus != 'Running'`);
+        return count > 0;
+      });
+      return (await client.activity.getHandle(id).describe()).activityRunId;
     },
     async close() {
       worker.shutdown();
