@@ -7,6 +7,8 @@ const stackSetup = "test/setup/stack.ts";
 const pure = "test/pure/**";
 /** What has to be as it is for a user: processes of their own, and bundles that are made. */
 const apart = ["test/{package,replay,stack,testing}/**/*.test.ts"];
+/** What needs Go and Python: `npm run test:foreign`. */
+const foreign = ["test/foreign/**/*.test.ts"];
 
 const onStack = {
   globalSetup: existsSync(here(stackSetup)) ? [stackSetup] : [],
@@ -44,7 +46,7 @@ export default defineConfig({
           ...onStack,
           name: "stack",
           include: ["test/**/*.test.ts"],
-          exclude: [pure, ...apart],
+          exclude: [pure, ...apart, ...foreign],
           // Temporal's worker takes two seconds of processor time to load and to warm up.
           isolate: false,
           unstubEnvs: true,
@@ -52,6 +54,18 @@ export default defineConfig({
         },
       },
       { extends: true, test: { ...onStack, name: "apart", include: apart } },
+      {
+        extends: true,
+        test: {
+          ...onStack,
+          name: "foreign",
+          include: foreign,
+          globalSetup: ["test/foreign/workers.ts", ...onStack.globalSetup],
+          isolate: false,
+          unstubEnvs: true,
+          setupFiles: ["test/setup/kept-bundles.ts"],
+        },
+      },
     ],
   },
 });

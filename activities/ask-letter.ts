@@ -12,11 +12,12 @@ import { isOpen } from "../model/status.ts";
 import type { Db } from "../schema/database.ts";
 import { type DueItem, lookAgain } from "../schema/drive-items.ts";
 import { getLetter } from "../schema/get-letter.ts";
+import type { Kind } from "../schema/kinds.ts";
 import { letterOfRow } from "../schema/letter-of-row.ts";
 import { noteLetter } from "../schema/note-letter.ts";
 import type { DrivenRedrive } from "../schema/redrive-rows.ts";
 import type { AskLetter } from "./drive-redrive.ts";
-import { payloadsOf } from "./stored-payloads.ts";
+import { payloadsOf, shown } from "./stored-payloads.ts";
 
 export type AskNeeds = {
   /** Where letters that are opened again are to run. */
@@ -128,10 +129,10 @@ function signatureOf({ by, reason }: DrivenRedrive) {
  */
 export async function amendedInput(
   amend: Amend,
-  { payloadData, letterId }: Pick<DueItem, "payloadData" | "letterId">,
+  { payloadData, letterId, kind }: Pick<DueItem, "payloadData" | "letterId"> & Partial<Pick<DueItem, "kind">>,
   { codecs, amendments }: Pick<AskNeeds, "codecs" | "amendments">,
 ): Promise<unknown> {
-  const before = await inputOf(payloadData, codecs);
+  const before = await inputOf(payloadData, codecs, kind);
   if ("patch" in amend) return patched(before, amend.patch);
   const change = Object.hasOwn(amendments, amend.by) ? amendments[amend.by] : undefined;
   if (change === undefined)
@@ -143,11 +144,19 @@ export async function amendedInput(
   return after;
 }
 
-/** The first argument that the job was started with. */
-export async function inputOf(payloadData: Uint8Array | null, codecs: readonly Codec[]): Promise<unknown> {
+/** The first argument that the job was started with; of what is no job a list, where there were several. */
+export async function inputOf(
+  payloadData: Uint8Array | null,
+  codecs: readonly Codec[],
+  kind?: Kind | null,
+): Promise<unknown> {
   if (payloadData === null) throw new Error("it was stored without its payload");
-  const [first] = await decodeAll(payloadsOf(payloadData), codecs);
-  return first === undefined ? undefined : defaultPayloadConverter.fromPayload(first);
+  const values = (await decodeAll(payloadsOf(payloadData), codecs)).map((one) =>
+    defaultPayloadConverter.fromPayload(one),
+  );
+  // Of what is no job bytes are what shows of them, since a command travels as JSON: its letter makes bytes of them again.
+  if (kind !== "workflow" && kind !== "activity") return values[0];
+  return values.length > 1 ? values.map(shown) : shown(values[0]);
 }
 
 /** rfc6902 applies what it can: all of it must fit, or nothing is changed. */

@@ -14,17 +14,20 @@ import { policyOfLetter } from "../schema/policy-of-row.ts";
 import { projectLetter } from "../schema/project-letter.ts";
 import { readDead } from "../schema/read-dead.ts";
 import { recordRetryDeath } from "../schema/record-death.ts";
+import { argumentsOf } from "./arguments-of.ts";
 import { askProbe, unknownProbe } from "./ask-probe.ts";
 import { captureRecord } from "./capture-record.ts";
 import { checkBuild } from "./check-build.ts";
+import { followActivity, followOwnRun } from "./follow-own-run.ts";
 import { followRun } from "./follow-run.ts";
 import type { OfficeNeeds } from "./office-needs.ts";
 import { parkRun } from "./park-run.ts";
 import { jobDescriptions } from "./job-descriptions.ts";
 import { pinRun } from "./pin-run.ts";
-import { readRun } from "./read-run.ts";
-import { endedDeath, runDeath } from "./run-death.ts";
-import { runInput, storedAmendment } from "./run-input.ts";
+import { recordedEnd } from "./recorded-end.ts";
+import { runDeath } from "./run-death.ts";
+import { storedAmendment } from "./run-input.ts";
+import { startAgain } from "./start-again.ts";
 import { seedPayloads, storedMemo } from "./stored-payloads.ts";
 import { tellLetter } from "./tell-letter.ts";
 import { translated } from "./translated.ts";
@@ -74,8 +77,11 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
       return packSeed({ payloads, memo: { ...memo, headers } });
     },
 
+    startAgain: async (ask) => await startAgain(needs, ask),
+
     async project({ amendment, ...projection }) {
-      const { stored } = await storedAmendment(amendment, needs);
+      const like = await argumentsOf(needs, projection.letterId, amendment);
+      const { stored } = await storedAmendment(amendment, needs, like);
       if (amendment !== undefined && stored.amendment?.payloadData === null)
         throw ApplicationFailure.nonRetryable(
           `Queue "${amendment.queue}" stores no payloads, so a new input cannot be kept: give it to a retry that begins at once`,
@@ -84,24 +90,22 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
       return await awaitingRow(() => projectLetter(db, { ...projection, ...stored }));
     },
 
-    async recordDeath({ letterId, workflowId, queue, revision, runId, death, ownRun, redrive, expiresAtMs, atMs }) {
-      // A run that the letter started had the row's own input.
-      const run = ownRun ? undefined : await readRun(client, workflowId, runId);
+    async recordDeath({ letterId, workflowId, queue, revision, runId, redrive, expiresAtMs, ...record }) {
+      const { death, input, startedAt } = await recordedEnd(needs, { workflowId, queue, runId, ...record });
       // Only rules ask for the job, which the letter's row has.
       const job = needs.fingerprint.length === 0 ? "" : await translated(() => jobOf(db, letterId));
-      const told = "ended" in death ? endedDeath(death.ended, atMs) : death;
       const recorded = await awaitingRow(async () =>
         recordRetryDeath(db, {
           ...runDeath(
-            { namespace: client.options.namespace, workflowId, runId, job, queue, startedAt: run?.startedAt },
-            told,
+            { namespace: client.options.namespace, workflowId, runId, job, queue, startedAt },
+            death,
             needs.fingerprint,
           ),
           letterId,
           revision,
           expiresAtMs,
           ...(redrive === undefined ? {} : { redrive }),
-          ...(run === undefined ? {} : { input: await runInput(run, workflowId, needs.queues[queue], needs) }),
+          ...(input === undefined ? {} : { input }),
         }),
       );
       return { deaths: recorded.n, death: lastDeathOf({ ...recorded, failedAt: recorded.diedAt }) };
@@ -135,7 +139,10 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
       return packed.length > largestSeedBytes ? packSeed({ payloads: [], memo, dead }) : packed;
     },
 
-    followRun: (ask) => followRun(client, ask),
+    followRun: async (ask) => {
+      if (ask.runId !== undefined) return await followOwnRun(client, ask, ask.runId);
+      return ask.kind === "activity" ? await followActivity(client, ask) : await followRun(client, ask);
+    },
 
     checkBuild: (ask) => translated(() => checkBuild(client, ask)),
 

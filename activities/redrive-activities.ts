@@ -101,7 +101,7 @@ async function previewed(
 ): Promise<PreviewedLetter> {
   if (command.name !== "retry" && command.name !== "amend") return sample;
   try {
-    const before = await inputOf(payloadData, needs.codecs);
+    const before = await inputOf(payloadData, needs.codecs, sample.kind);
     const after =
       amend !== null
         ? await amendedInput(amend, { ...sample, payloadData }, needs)
@@ -112,7 +112,7 @@ async function previewed(
     return {
       ...sample,
       // Of large ones the next twenty would not fit into an answer.
-      ...((payloadData?.length ?? 0) > largestPreviewed ? {} : { input: after }),
+      ...((payloadData?.length ?? 0) > largestPreviewed || sample.kind !== undefined ? {} : { input: after }),
       ...(amend === null ? {} : { amended: { before: shown(before), after: shown(after) } }),
     };
   } catch (error) {

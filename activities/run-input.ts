@@ -1,10 +1,13 @@
+import { ApplicationFailure } from "@temporalio/activity";
 import type { Codec, QueueOptions } from "../model/config.ts";
 import type { Amendment } from "../model/letter-activities.ts";
 import { redact } from "../model/redact.ts";
 import { traceIdOf } from "../model/run-memo.ts";
 import type { NewPayload, RunInput } from "../schema/run-input.ts";
 import type { StartedRun } from "./read-run.ts";
+import type { Arguments } from "./arguments-of.ts";
 import {
+  asBytes,
   encodeValue,
   type Payload,
   readMemo,
@@ -13,7 +16,7 @@ import {
   shownInput,
 } from "./stored-payloads.ts";
 
-type Storing = {
+export type Storing = {
   readonly codecs: readonly Codec[];
   readonly redact: readonly string[];
   readonly queues: Readonly<Record<string, QueueOptions>>;
@@ -39,18 +42,36 @@ export async function runInput(
   };
 }
 
-/** A new input for a letter: `stored` is what its row keeps, `encoded` what its next run gets. */
+/**
+ * A new input for a letter: `stored` is what its row keeps, `encoded` what its next run gets.
+ *
+ * @param like the arguments that it takes. @default one value
+ */
 export async function storedAmendment(
   amendment: Amendment | undefined,
   storing: Storing,
+  like: Arguments = [],
 ): Promise<{ stored: { amendment?: NewPayload }; encoded?: Uint8Array }> {
   if (amendment === undefined) return { stored: {} };
-  const payloads = await encodeValue(amendment.input, storing.codecs);
+  const payloads = await encodeArguments(amendment.input, like, storing.codecs);
   const stored = await storedPayload(payloads, storing.queues[amendment.queue], storing);
   return { stored: { amendment: stored }, encoded: serializePayloads(payloads) };
 }
 
-async function storedPayload(
+async function encodeArguments(input: unknown, like: Arguments, codecs: readonly Codec[]): Promise<Payload[]> {
+  const several = like.length;
+  const encoded = async (value: unknown, i: number) =>
+    await encodeValue(like[i]?.isBytes === true ? asBytes(value) : value, codecs);
+  if (several <= 1) return await encoded(input, 0);
+  if (!Array.isArray(input) || input.length !== several)
+    throw ApplicationFailure.nonRetryable(
+      `It takes ${several} arguments, so a new input is a list of ${several} values`,
+      "INPUT_INVALID",
+    );
+  return (await Promise.all(input.map(encoded))).flat();
+}
+
+export async function storedPayload(
   payloads: readonly Payload[],
   queue: QueueOptions | undefined,
   storing: Storing,
@@ -61,6 +82,6 @@ async function storedPayload(
 }
 
 /** With a codec, only what the queue says may be readable in the table is. */
-function mayShow(queue: QueueOptions | undefined, { codecs }: Storing): boolean {
+export function mayShow(queue: QueueOptions | undefined, { codecs }: Storing): boolean {
   return codecs.length === 0 || queue?.store === "decoded";
 }

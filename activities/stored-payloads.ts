@@ -60,7 +60,19 @@ export async function storedMemo(data: Uint8Array | null, codecs: readonly Codec
   return data === null ? {} : await readMemo(PayloadProto.decode(data), codecs);
 }
 
+/** Whether what shows of it is the text of its bytes. */
+export function readsAsBytes({ metadata }: Payload): boolean {
+  const encoding = metadata?.["encoding"];
+  return encoding !== undefined && encoding !== null && Buffer.from(encoding).toString() === "binary/plain";
+}
+
+/** Bytes again of what shows of them. */
+export function asBytes(value: unknown): unknown {
+  const text = typeof value === "object" && value !== null && "base64" in value ? value.base64 : undefined;
+  return typeof text === "string" ? Buffer.from(text, "base64") : value;
+}
+
 /** Bytes don't show in JSON. */
-function shown(value: unknown): unknown {
+export function shown(value: unknown): unknown {
   return value instanceof Uint8Array ? { base64: Buffer.from(value).toString("base64") } : value;
 }

@@ -10,7 +10,8 @@ type Event = LetterStory["events"][number];
 /** One line of a letter's story: when, what, who and why. */
 export function eventLine({ at, type, by, reason, data }: Event): string {
   // Who asked for a retry, and why, stands in the line that it was asked for.
-  if (type === "retrying") return `${absoluteTime(at)}  ${eventInWords(type)} (${relativeTime(at)})`;
+  if (type === "retrying")
+    return `${absoluteTime(at)}  ${eventInWords(type)}${dataText(type, data)} (${relativeTime(at)})`;
   const who = by === null ? "" : ` by ${oneLine(by)}`;
   const why = reason === null ? "" : `: ${cut(oneLine(reason), 300)}`;
   return `${absoluteTime(at)}  ${eventInWords(type)}${who}${dataText(type, data)}${why} (${relativeTime(at)})`;
@@ -137,6 +138,8 @@ export function dataText(type: EventType, data: unknown): string {
       return known["retention"] === undefined ? "" : ` to ${text(known["retention"])}`;
     case "refused":
       return ` (${text(known["why"] ?? known["command"] ?? known)})`;
+    case "retrying":
+      return known["before"] === undefined ? "" : `, gone back to ${text(known["before"])}`;
     case "retry_asked":
     case "amended": {
       const notes = [
@@ -144,6 +147,7 @@ export function dataText(type: EventType, data: unknown): string {
         ...(known["when"] === undefined ? [] : [`once the probe ${text(known["when"])} says yes`]),
         ...(known["automatic"] === undefined ? [] : ["by its queue's policy"]),
         ...(known["onExpiry"] === undefined ? [] : ["at the end of its retention"]),
+        ...(known["fromFailure"] === undefined ? [] : ["from before its failure"]),
         ...(known["unchecked"] === undefined ? [] : ["input unchecked"]),
         ...(known["run"] === undefined ? [] : [`otherwise: ${text(known["run"])}`]),
       ];

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
+import { adoptCommand } from "./adopt.ts";
 import { amendCommand } from "./amend.ts";
 import { applyPolicyCommand } from "./apply-policy.ts";
 import { captureCommand } from "./capture.ts";
@@ -65,7 +66,7 @@ const groups: readonly (readonly [string, readonly CommandUnknownOpts[]])[] = [
   ["See what died, and why:", [causesCommand(), listCommand(), showCommand(), statsCommand(), watchCommand()] as never],
   ["Look closely:", [similarCommand(), diffCommand(), reproduceCommand()] as never],
   ["Act on many:", [redriveCommand(), pruneCommand()] as never],
-  ["Let nothing escape:", [reconcileCommand(), captureCommand()] as never],
+  ["Let nothing escape:", [reconcileCommand(), adoptCommand(), captureCommand()] as never],
   [
     "Act on letters:",
     [

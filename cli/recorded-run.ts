@@ -18,7 +18,7 @@ export type RecordedRun = {
 /** Of a letter's columns those that a run needs, and who reads of it. */
 export type RecordedLetter = Pick<
   LetterRow,
-  | ("id" | "job" | "workflowType" | "workflowId" | "runId" | "status" | "deaths" | "retries")
+  | ("id" | "kind" | "job" | "workflowType" | "workflowId" | "runId" | "status" | "deaths" | "retries")
   | ("errorType" | "errorMessage" | "causeId" | "category" | "reason" | "failure")
   | ("headers" | "key" | "idempotencyKey" | "payloadOmitted")
 >;

@@ -40,6 +40,10 @@ export function retryCommand() {
     .option("--edit", "edit the input in $VISUAL or $EDITOR first")
     .option("--after <duration>", 'wait so long first, such as 10m or "2 hours"', durationArgument)
     .option("--when <probe>", "go once this probe of the office's configuration says yes")
+    .option(
+      "--from-failure",
+      "of an adopted workflow: go back to before the failure (Temporal's reset); what it had done before is not done again",
+    )
     .option("--cancel", "take back a retry that is set for later; the retention begins anew")
     .option("--unchecked", "take the new input without asking the job's worker; recorded in the story")
     .option("--wait", "wait for the outcome, also off a terminal")
@@ -67,6 +71,10 @@ Examples:
       throw usage(
         "What is for this retry alone goes with a retry that begins at once, without --after, --when and --cancel",
       );
+    if (options.fromFailure && (after ?? when ?? run ?? options.input ?? options.edit ?? options.cancel) !== undefined)
+      throw usage(
+        "--from-failure goes back within the run that failed, at once and with the input that it had: it goes without --input, --edit, --after, --when, --cancel and what is for this retry alone",
+      );
     await announceTarget(options);
     // A redrive retries each when its turn has come, not so long after.
     const chosen =
@@ -86,6 +94,7 @@ Examples:
       ...(after === undefined ? {} : { after }),
       ...(when === undefined ? {} : { when }),
       ...(unchecked ? { unchecked } : {}),
+      ...(options.fromFailure ? { fromFailure: true } : {}),
       ...(run === undefined ? {} : { run }),
     };
     if (!(await confirmChoice("Retry", ids, options))) return;
@@ -118,7 +127,7 @@ async function takeBack(
 type RetryFlags = RunRedriveFlags &
   SignatureFlags &
   InputFlags &
-  RunFlags & { unchecked?: true; when?: string; wait?: boolean };
+  RunFlags & { unchecked?: true; when?: string; wait?: boolean; fromFailure?: true };
 
 /** Several letters that a filter fits; a new input is the same for all of them. */
 async function retryMany(filter: Filter, flags: RetryFlags): Promise<void> {
@@ -130,6 +139,7 @@ async function retryMany(filter: Filter, flags: RetryFlags): Promise<void> {
     name: "retry",
     ...(input === undefined ? {} : { input: await readInput(input) }),
     ...(unchecked ? { unchecked } : {}),
+    ...(flags.fromFailure ? { fromFailure: true } : {}),
     ...(run === undefined ? {} : { run }),
   };
   const how = [...(input === undefined ? [] : [sameInput]), ...(run === undefined ? [] : [otherwise])].join(",");

@@ -4,7 +4,7 @@ import type { Config } from "../model/config.ts";
 import { fingerprint } from "../model/fingerprint.ts";
 import type { HandledJob } from "../model/job.ts";
 import type { Progress } from "../model/ledger.ts";
-import { jobUnknown, officeErrorOf } from "../model/office-error.ts";
+import { jobUnknown, officeErrorOf, usage } from "../model/office-error.ts";
 import type { RunMemo } from "../model/run-memo.ts";
 import type { RecordedAttempt, Reproduced } from "../worker/reproduce-attempt.ts";
 import { harmless } from "./cut.ts";
@@ -28,6 +28,7 @@ export async function reproduce(
 ): Promise<void> {
   const { config, from } = await requireConfig(flags.config, "the job's handler is found there");
   const run = "id" in which ? await readRecordedRun(which.id, flags) : await readExportedRun(which.from);
+  refuseForeign(run.letter);
   const handled = handlerOf(config, run.letter);
   const recorded = await recordedAttempt(run, config, given);
   notice(beginText(run, recorded, given, from));
@@ -68,6 +69,18 @@ export async function reproduce(
   else printJson(given.output, reproduction);
   process.exitCode = ended.outcome === "succeeded" ? 0 : 1;
   endSoon();
+}
+
+/** @throws {OfficeError} `USAGE` for what has no handler of ours */
+function refuseForeign({ id, kind, workflowId, runId }: RecordedLetter): void {
+  if (kind === "activity")
+    throw usage(
+      `Dead letter ${id} is a standalone activity, which no job's handler runs. To run it again: dlo retry ${id}`,
+    );
+  if (kind === "workflow")
+    throw usage(
+      `Dead letter ${id} is a workflow of the app's own, which no job's handler runs. Its history can be replayed by its own code: temporal workflow show --workflow-id '${workflowId}' --run-id ${runId} --output json`,
+    );
 }
 
 /** @throws {OfficeError} `JOB_UNKNOWN` with the jobs that the configuration has */

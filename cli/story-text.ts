@@ -29,12 +29,17 @@ export function storyText(story: ReadStory): string {
     section("Error", [errorText(letter.failure, letter.stackTrace)]),
     ...(letter.failure?.extra === undefined
       ? []
-      : [section("Added by the job", [indent(harmless(prettyJson(letter.failure.extra)))])]),
+      : [
+          section(letter.kind === "job" || letter.kind === "record" ? "Added by the job" : "Where it failed", [
+            indent(harmless(prettyJson(letter.failure.extra))),
+          ]),
+        ]),
     section(
       deaths.length === 1 ? "Death" : `Deaths (${letter.deaths})`,
       deaths.map((death) => deathText(death, letter.kind !== "record" || death.n > 1)),
     ),
     section("Input", inputLines(story.input)),
+    ...sourceSections(letter),
     ...(Object.keys(headersOf(letter)).length === 0
       ? []
       : [section("Headers", [indent(harmless(prettyJson(letter.headers)))])]),
@@ -46,6 +51,13 @@ export function storyText(story: ReadStory): string {
   ];
   return sections.join("\n\n");
 }
+
+const kindInWords = {
+  workflow: "a workflow of the app's own, adopted",
+  activity: "a standalone activity, adopted",
+  record: "a record from elsewhere",
+  step: "a step of a workflow",
+} as const;
 
 /** Why a run ended, as a clause. */
 function reasonInWords(reason: Reason): string {
@@ -65,6 +77,19 @@ function reasonInWords(reason: Reason): string {
   }
 }
 
+/** What else an adopted workflow was started with. */
+function sourceSections({ kind, source }: LetterRow): string[] {
+  if (kind !== "workflow" && kind !== "activity") return [];
+  const { memo, searchAttributes, historyGone } = (source ?? {}) as Record<string, unknown>;
+  return [
+    ...(historyGone === true ? [section("History", ["  gone: input and error are not known any more"])] : []),
+    ...(memo === undefined ? [] : [section("Memo", [indent(harmless(prettyJson(memo)))])]),
+    ...(searchAttributes === undefined
+      ? []
+      : [section("Search attributes", [indent(harmless(prettyJson(searchAttributes)))])]),
+  ];
+}
+
 function section(title: string | undefined, lines: readonly string[]): string {
   return [...(title === undefined ? [] : [paint("bold", title)]), ...lines].join("\n");
 }
@@ -80,6 +105,7 @@ function facts({ letter, links }: ReadStory): string {
   const hasRun = !isRecord || letter.retries > 0;
   const rows: (readonly [string, string | null | undefined])[] = [
     ["Letter", letter.id],
+    ["Kind", letter.kind === "job" ? null : kindInWords[letter.kind]],
     [
       "Died because",
       `${isRecord && reason === "failed" ? "it failed outside Temporal" : reasonInWords(reason)} (${reason})`,
@@ -153,7 +179,7 @@ function headersOf({ headers }: LetterRow): object {
   return typeof headers === "object" && headers !== null ? headers : {};
 }
 
-function nextCommands({ id, status, category, failedCode }: LetterRow): string[] {
+function nextCommands({ id, status, category, failedCode, kind }: LetterRow): string[] {
   const short = shortId(id);
   const retries = [`retry ${short}`, `retry ${short} --edit`];
   // Wrong data stays wrong: as it is, it would die again.
@@ -164,6 +190,7 @@ function nextCommands({ id, status, category, failedCode }: LetterRow): string[]
       ? [`show ${short}`, `note ${short} "…"`]
       : [
           ...retries,
+          ...(kind === "workflow" ? [`retry ${short} --from-failure`] : []),
           ...(failedCode === null ? [] : [`run-code ${short}`]),
           `extend ${short} "60 days"`,
           `discard ${short} --reason "…"`,

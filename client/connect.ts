@@ -9,6 +9,7 @@ import type { Job } from "../model/job.ts";
 import { databaseUnset } from "../model/office-error.ts";
 import { searchAttributes } from "../model/search-attributes.ts";
 import { type Db, type OpenDatabase, openDatabase } from "../schema/database.ts";
+import { adoptOf, type AdoptRuns } from "./adopt.ts";
 import { type Causes, causesOf } from "./causes.ts";
 import { type AskHealth, askHealth } from "./health.ts";
 import type { JobRun } from "./job-run.ts";
@@ -43,6 +44,7 @@ export type Dlo = AsyncDisposable & {
   readonly redrives: Redrives;
   readonly prune: PruneLetters;
   readonly reconcile: ReconcileStores;
+  readonly adopt: AdoptRuns;
   /**
    * How the office is, by its letters: of the client's own namespace, unless another is given.
    *
@@ -97,6 +99,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Dlo> {
     redrives: redrivesOf({ temporal, database }),
     prune: pruneOf({ temporal, database }),
     reconcile: reconcileOf({ temporal, database }),
+    adopt: adoptOf(temporal),
     health: async (asked) => await askHealth(database(), { namespace: temporal.options.namespace, ...asked }),
     events: eventsOf({ namespace: temporal.options.namespace, database: wholeDatabase, closing: closing.signal }),
     close,

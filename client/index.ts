@@ -4,6 +4,9 @@
  * @module
  */
 export { connect, type ConnectOptions, type Dlo } from "./connect.ts";
+export type { AdoptRuns, StartAdoptOptions } from "./adopt.ts";
+export type { AdoptOptions, AdoptWhat, NotAdopted } from "../model/adopt.ts";
+export type { AdoptedRun, AdoptGroup, AdoptOutcome, NotAdoptedRun } from "../model/adopt-activities.ts";
 export type { CauseListOptions, CausePage, Causes, RegroupOptions } from "./causes.ts";
 export type { Subscription } from "./event-stream.ts";
 export type { EventFilter, EventList, Events, ListEventsOptions, SubscribeOptions } from "./events.ts";

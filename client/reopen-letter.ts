@@ -34,21 +34,21 @@ export async function reopenLetter(
   const searchAttributes = await registeredSearchAttributes(temporal);
   const signed = { by: identity, requestId: uuidv7(), ...signature };
   const home = { namespace, taskQueue: office, searchAttributes };
-  let failure: unknown;
-  try {
-    const handle = await temporal.workflow.start(
-      letterType,
-      reopeningStart(letterOfRow(letter), letter.key, home, signed),
-    );
-    handle.result().catch((error: unknown) => (failure = error));
-  } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) throw letterBusy(letter.id, "reopen");
-    throw error;
-  }
+  const handle = await temporal.workflow
+    .start(letterType, reopeningStart(letterOfRow(letter), letter.key, home, signed))
+    .catch((error: unknown) => {
+      throw error instanceof WorkflowExecutionAlreadyStartedError ? letterBusy(letter.id, "reopen") : error;
+    });
   for (const until = Date.now() + officeMs; ;) {
     const now = await getLetter(db, letter.id);
     if (isOpen(now.status)) return now;
-    if (failure !== undefined) throw refused(letter.id, failure);
+    // To wait for its result would be a long poll, which holds the client's end up for 20 seconds.
+    if ((await handle.describe()).status.name !== "RUNNING") {
+      await handle.result().catch((error: unknown) => {
+        throw refused(letter.id, error);
+      });
+      return await getLetter(db, letter.id);
+    }
     if (Date.now() > until) throw waitTimeout(`The reopening of dead letter ${letter.id}`, "20 seconds");
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

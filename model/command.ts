@@ -46,6 +46,11 @@ export type RetryCommand = LetterSignature & {
   readonly when?: string;
   /** Take back a retry that is set for later; its retention begins anew. */
   readonly cancel?: boolean;
+  /**
+   * Of a workflow that was adopted: go back to the point before its failure, by Temporal's reset, in place of a run from the start. What
+   * it had done before is not done again. Only its id's latest run, and with the input that it had.
+   */
+  readonly fromFailure?: boolean;
   /** For this retry alone: another task queue, job, retry policy, or other timeouts. Neither with `after` nor with `when`. */
   readonly run?: RunOptions;
 };
@@ -81,7 +86,7 @@ export type Command =
 
 /** The fields that a command of each name takes, for checks at the door. */
 export const commandFields = {
-  retry: ["input", "after", "when", "unchecked", "cancel", "run"],
+  retry: ["input", "after", "when", "unchecked", "cancel", "fromFailure", "run"],
   expire: [],
   discard: [],
   amend: ["input", "unchecked"],

@@ -1,3 +1,4 @@
+import { type AdoptPolicies, checkAdoptPolicies } from "./adopt-policy.ts";
 import type { Amendments } from "./amendments.ts";
 import { type CapturePolicy, checkCapturePolicy } from "./capture-policy.ts";
 import type { Classifier } from "./classify.ts";
@@ -73,6 +74,11 @@ export type OfficeConfig = {
   readonly reconcile?: ReconcileConfig;
   /** Which records that failed outside Temporal it takes. @default all */
   readonly capture?: CapturePolicy;
+  /**
+   * What becomes of failed workflows and activities of other make when they are adopted, by their type, or by how it begins (`"Order*"`).
+   * `false` leaves them alone. @default queue `default`
+   */
+  readonly adopt?: AdoptPolicies;
   /** `host:port` where it answers `/health`, `/ready`, `/live` and `/metrics`. @default it has no port */
   readonly listen?: string;
   /** From where on `/health` is not well. */
@@ -132,6 +138,7 @@ export function defineConfig(config: Config): Config {
       throw configInvalid(`probes.${name}`, "it must be a function that returns whether all is well");
   if (config.reconcile !== undefined) checkReconcile(config.reconcile);
   if (config.capture !== undefined) asConfig("capture", () => checkCapturePolicy(config.capture));
+  if (config.adopt !== undefined) checkAdoptPolicies(config.adopt);
   if (config.listen !== undefined) asConfig("listen", () => parseListen(config.listen));
   if (config.health !== undefined) asConfig("health", () => healthLimits(config.health));
   if (config.on !== undefined) asConfig("on", () => checkHooks(config.on));
@@ -159,17 +166,8 @@ export function officePart(config: Config): OfficeConfig {
 
 const workerKeys = ["jobs", "workflowsPath", "activities", "classifier", "shutdownGraceTime"];
 const officeKeys = [
-  "office",
-  "queues",
-  "redact",
-  "fingerprint",
-  "amendments",
-  "probes",
-  "reconcile",
-  "capture",
-  "listen",
-  "health",
-  "on",
+  ...["office", "queues", "redact", "fingerprint", "amendments", "probes", "reconcile", "capture", "adopt"],
+  ...["listen", "health", "on"],
 ];
 const allKeys = [...workerKeys, ...officeKeys, "codec", "dev"];
 const queueKeys = [

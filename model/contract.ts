@@ -252,8 +252,13 @@ function checkTimeouts(fail: Fail, timeouts: Record<string, number>): void {
     throw fail("activity.heartbeatTimeout must be at least 1 second: a worker could not beat in time");
 }
 
-function readPolicy(fail: Fail, options: DeadLetterOptions): DeadLetterPolicy {
-  refuseUnknown(fail, options, deadLetterKeys, "deadLetter option");
+/** @param known the options that may be given */
+export function readPolicy(
+  fail: Fail,
+  options: DeadLetterOptions,
+  known: readonly string[] = deadLetterKeys,
+): DeadLetterPolicy {
+  refuseUnknown(fail, options, known, "deadLetter option");
   const { queue, office, tags, onExpire, maximumRetries, supersededBy } = {
     ...defaultDeadLetterPolicy,
     ...dropUndefined(options),

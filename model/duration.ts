@@ -54,7 +54,8 @@ export function formatDuration(durationMs: number): string {
 }
 
 const dayMs = 86_400_000;
-const hundredYearsMs = 36_525 * dayMs;
+/** The longest that anything here waits. */
+export const hundredYearsMs = 36_525 * dayMs;
 const formatUnits = [
   ["day", dayMs],
   ["hour", 3_600_000],

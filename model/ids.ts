@@ -44,6 +44,10 @@ export const reservedActivities = [
   "beginReconcile",
   "reconcileSlice",
   "finishReconcile",
+  "startAgain",
+  "beginAdoption",
+  "adoptRuns",
+  "finishAdoption",
 ] as const;
 
 /** The workflow type of a redrive. */
@@ -81,6 +85,31 @@ export function reconcileWorkflowId(reconcileId: string): string {
 /** The Temporal Schedule that reconciles. Its runs have its own time behind their workflow id. */
 export function reconcileScheduleId(office: string): string {
   return `${office}/${reconcileType}`;
+}
+
+/** The workflow type of an adoption. */
+export const adoptType = "adopt";
+
+/** The workflow id of an adoption that somebody started. A watch's runs have its name, and their own time behind it. */
+export function adoptWorkflowId(idOrWatch: string): string {
+  return `${adoptType}/${idOrWatch}`;
+}
+
+/** The Temporal Schedule of a watch. */
+export function adoptScheduleId(office: string, watch: string): string {
+  return `${office}/${adoptType}/${watch}`;
+}
+
+const activityPrefix = "activity/";
+
+/** Under which id the letter of a standalone activity is kept: a workflow may have the activity's own. */
+export function activityJobId(activityId: string): string {
+  return activityPrefix + activityId;
+}
+
+/** The activity's own id again. */
+export function activityIdOf(jobId: string): string {
+  return jobId.startsWith(activityPrefix) ? jobId.slice(activityPrefix.length) : jobId;
 }
 
 const letterPrefix = "dead-letter/";

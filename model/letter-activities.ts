@@ -2,7 +2,7 @@ import type { CaptureStart } from "./capture.ts";
 import type { DeadLetterPolicy } from "./contract.ts";
 import type { Death } from "./death.ts";
 import type { LetterEvent } from "./event.ts";
-import type { LastDeath, LetterState } from "./letter-state.ts";
+import type { ForeignKind, LastDeath, LetterState } from "./letter-state.ts";
 import type { OwnCode } from "./own-code.ts";
 import type { QueuePolicy } from "./queue-policy.ts";
 import type { Build } from "./run-options.ts";
@@ -22,7 +22,12 @@ export type LetterActivities = {
   project(projection: Projection): Promise<ProjectionResult>;
   /** Appends the death of a retry's run, and parks the row again, in one transaction. Safe to repeat. */
   recordDeath(record: DeathRecord): Promise<RecordedDeath>;
-  /** Waits for the newest run of a workflow id to end. */
+  /**
+   * Starts a workflow or activity of other make again, as it was started, or resets it to before its failure; with the record that it
+   * was asked for. Safe to repeat.
+   */
+  startAgain(ask: StartAgain): Promise<StartedAgain>;
+  /** Waits for the newest run of a workflow id to end; or for a run that the letter started, to the end of its chain. */
   followRun(ask: FollowRun): Promise<FollowedRun>;
   /** Fails, to be asked again, until a probe of the office's config says yes. */
   probeSaysYes(probe: string): Promise<void>;
@@ -103,7 +108,32 @@ export type BeginRetry = {
 };
 
 /** A new input for a job, and the dead letter queue whose policy says how it is stored. */
-export type Amendment = { readonly input: unknown; readonly queue: string };
+export type Amendment = {
+  readonly input: unknown;
+  readonly queue: string;
+  /** It is no job's: where it takes several arguments, the input is a list of as many. */
+  readonly several?: true;
+};
+
+export type StartAgain = Omit<BeginRetry, "automatic"> & {
+  readonly kind: ForeignKind;
+  /** Of the workflow or activity, as the letter is called by it. */
+  readonly workflowId: string;
+  /** The run that died last. */
+  readonly diedRunId: string;
+  /** In place of the one that it was started on. */
+  readonly taskQueue?: string;
+  readonly fromFailure?: true;
+};
+
+/** `held`: the app has a run of the id that is under way, or has succeeded. `refused`: Temporal does not take it. */
+export type StartedAgain =
+  | { readonly as: "started"; readonly runId: string; readonly resetTo?: ResetTo }
+  | { readonly as: "held" }
+  | { readonly as: "refused"; readonly why: string };
+
+/** Where a reset went back to: a workflow task that is done anew, in words. */
+export type ResetTo = { readonly eventId: number; readonly before: string };
 
 export type Projection = {
   readonly letterId: string;
@@ -154,7 +184,9 @@ export type DeathRecord = {
   readonly revision: number;
   readonly runId: string;
   /** What the run said, or how it ended where it could not say anything. */
-  readonly death: Death | { readonly ended: "terminated" | "timed_out" };
+  readonly death: Death | { readonly ended: "terminated" | "timed_out" | "failed" };
+  /** It is no job's: how it ended stands in its history. */
+  readonly kind?: ForeignKind;
   /** Whether the letter started the run itself: its input is then the row's. */
   readonly ownRun: boolean;
   /** The redrive that started the run. */
@@ -169,7 +201,14 @@ export type CheckBuild = { readonly build: Build; readonly taskQueue: string };
 
 export type PinRun = CheckBuild & { readonly workflowId: string; readonly runId: string };
 
-export type FollowRun = { readonly workflowId: string; readonly exceptRunId?: string };
+export type FollowRun = {
+  readonly workflowId: string;
+  readonly exceptRunId?: string;
+  /** Absent: a workflow. */
+  readonly kind?: ForeignKind;
+  /** This run, and what goes on in its place, rather than the newest run of the id. */
+  readonly runId?: string;
+};
 
 export type FollowedRun = {
   readonly runId: string;

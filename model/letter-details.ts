@@ -15,12 +15,13 @@ export function letterDetails(letter: LetterState, namespace: string): string {
   const lines = [
     `**${letter.job}** ${code(letter.jobWorkflowId)} — ${headline(letter)}`,
     "",
+    ...(letter.kind === undefined ? [] : [`- **Adopted** ${kindInWords[letter.kind]}`]),
     `- **Died** ${timesOf(letter.deaths)}, last at ${at(death.atMs)}: ${reasonInWords[death.reason]}`,
     `- **Error** ${code(`${death.errorType}: ${oneLine(death.errorMessage)}`)}`,
     ...(letter.source === undefined ? [] : [`- **Captured from** ${code(oneLine(sourceText(letter.source)))}`]),
     `- **Category** ${death.category}${needsPerson(death.category) ? " (needs a person)" : " (transient)"}`,
     `- **Queue** ${letter.queue}`,
-    `- **Retries** ${letter.retries}${letter.retryRunId === undefined ? "" : `, last run \`${letter.retryRunId}\``}`,
+    `- **Retries** ${letter.retries}${letter.retryRunId === undefined ? "" : `, last run \`${letter.retryRunId}\``}${resetText(letter)}`,
     ...(letter.code === undefined ? [] : [`- **Own code** ${ownCode(letter.code)}`]),
     ...(isOpen(letter.status) ? [`- **Expires** ${expiry(letter)}`] : []),
     ...(isOpen(letter.status) ? ["", "Commands:", "", "```", ...commands(letter, namespace), "```"] : []),
@@ -28,11 +29,20 @@ export function letterDetails(letter: LetterState, namespace: string): string {
   return lines.join("\n");
 }
 
+function resetText({ resetTo }: LetterState): string {
+  return resetTo === undefined ? "" : `, gone back to ${code(resetTo)}`;
+}
+
 /** One line: what shows beside a letter in Temporal Web UI's list. */
 export function letterSummary(letter: Pick<LetterState, "job" | "lastDeath">): string {
   const { category, errorType, errorMessage } = letter.lastDeath;
   return `${letter.job} · ${category} · ${errorType}: ${oneLine(errorMessage)}`.slice(0, 200);
 }
+
+const kindInWords = {
+  workflow: "a workflow of the app's own: its retry starts it as it was started, or resets it",
+  activity: "a standalone activity: its retry starts it as it was started",
+} as const;
 
 const reasonInWords = {
   exhausted: "its attempts are used up",
@@ -93,6 +103,7 @@ function commands(letter: LetterState, namespace: string): string[] {
   return [
     show,
     `dlo retry ${letter.letterId}`,
+    ...(letter.kind === "workflow" ? [`dlo retry ${letter.letterId} --from-failure`] : []),
     signal("retry", '{"by":"you","reason":"…"}'),
     ...(letter.code?.failed === undefined ? [] : [signal("runCode", `{"code":"${letter.code.name}","by":"you"}`)]),
     signal("extend", '{"retention":"60 days","by":"you"}'),

@@ -15,7 +15,7 @@ export type LetterState = {
   readonly letterId: string;
   readonly jobWorkflowId: string;
   /** Set where it stands for somebody's own workflow or activity, which its retry starts as it was started before. Absent: a job. */
-  readonly kind?: "workflow" | "activity";
+  readonly kind?: ForeignKind;
   /** Set where it stands for a captured record. */
   readonly source?: RecordSource;
   /** The job's workflow type, which is its name. */
@@ -55,6 +55,8 @@ export type LetterState = {
   readonly lastDeath: LastDeath;
   /** The run of the current or last retry. */
   readonly retryRunId?: string;
+  /** Where that run began, if its workflow was reset rather than started: in words. */
+  readonly resetTo?: string;
   /** Who opened it again after it was closed: the first thing that it does. */
   readonly reopening?: LetterSignature;
   /** Begun again by a reconcile, since its workflow was gone: its clock goes on, with the time that it had left. */
@@ -74,6 +76,9 @@ export type LetterState = {
   /** Request ids that were carried out, oldest first, at most 500. */
   readonly requestIds: readonly string[];
 };
+
+/** What is no job of ours: it is started again as it was started, not as a child, and how it ended is read from its history. */
+export type ForeignKind = "workflow" | "activity";
 
 export type PendingRetry = {
   readonly by?: string;

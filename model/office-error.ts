@@ -54,6 +54,8 @@ export const errorCodes = {
   BUILD_UNKNOWN: { http: 404, exit: 2 },
   /** A record that the office, or its policy, does not take. */
   CAPTURE_REFUSED: { http: 403, exit: 1 },
+  /** What is no job cannot be started as it was, or cannot go back to before its failure. */
+  RETRY_REFUSED: { http: 409, exit: 1 },
 } as const satisfies Record<string, { http: number; exit: 1 | 2 }>;
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -30,7 +30,7 @@ export type AutoRetry = {
   readonly categories: readonly Category[];
   /** How long after the death. */
   readonly after: Duration;
-  /** Each further retry of a letter waits so many times as long. @minimum 1 @default 2 */
+  /** Each further retry of a letter waits so many times as long, never longer than 100 years. @minimum 1 @default 2 */
   readonly backoffCoefficient?: number;
   /** At most so many a letter, over all of its deaths. @default the queue's or the contract's `maximumRetries` */
   readonly maximumRetries?: number;

@@ -28,6 +28,8 @@ export function readCommand(name: CommandName, given: unknown): Command {
     throw usage(name, "unchecked must be true or false");
   if (fields["cancel"] !== undefined && typeof fields["cancel"] !== "boolean")
     throw usage(name, "cancel must be true or false");
+  if (fields["fromFailure"] !== undefined && typeof fields["fromFailure"] !== "boolean")
+    throw usage(name, "fromFailure must be true or false");
   const command = { name, ...fields } as Command;
   switch (command.name) {
     case "retry":
@@ -38,6 +40,11 @@ export function readCommand(name: CommandName, given: unknown): Command {
         throw usage(name, "after waits for a time and when for a probe: give one of them");
       if (command.run !== undefined && (command.after ?? command.when) !== undefined)
         throw usage(name, "run is for a retry that begins at once, so it takes neither after nor when");
+      if (command.fromFailure === true && (command.input ?? command.after ?? command.when ?? command.run) !== undefined)
+        throw usage(
+          name,
+          "fromFailure goes back within the run that failed, at once and with the input that it had: it takes neither input, after, when nor run",
+        );
       break;
     case "amend":
       if (command.input === undefined) throw usage(name, "input is missing: give the job's new input");

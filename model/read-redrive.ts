@@ -242,6 +242,8 @@ function checkAmend(amend: Amend, command: BulkCommand): void {
     throw usage(`amend goes with retry and amend, not with ${command.name}`);
   if ("input" in command && command.input !== undefined)
     throw usage("Give either one new input for all letters, or amend, which changes each letter's own");
+  if ("fromFailure" in command && command.fromFailure === true)
+    throw usage("fromFailure goes on with the input that each had: it goes without amend");
   if ("by" in amend) {
     if (typeof amend.by !== "string" || amend.by === "")
       throw usage("amend.by must be the name of an amendment of the office's config");

@@ -1,3 +1,4 @@
+import type { ForeignKind } from "./letter-state.ts";
 import type { PolicyChange } from "./policy-change.ts";
 import type {
   RedriveControl,
@@ -77,6 +78,8 @@ export type PreviewedLetter = {
   readonly taskQueue: string;
   readonly errorType: string;
   readonly errorMessage: string;
+  /** It is no job: nobody can check its input. */
+  readonly kind?: ForeignKind;
   /** What the job would get, for its worker to check; left out of the answer, and absent where it is large. */
   readonly input?: unknown;
   /** Where a change of inputs is asked for: what it makes of this one, redacted. */

@@ -92,7 +92,13 @@ export type ItemCode = (typeof itemCodes)[number];
 
 /** What a redrive does to each of its letters: a letter's own command, without its signature. */
 export type BulkCommand =
-  | { readonly name: "retry"; readonly input?: unknown; readonly unchecked?: boolean; readonly run?: RunOptions }
+  | {
+      readonly name: "retry";
+      readonly input?: unknown;
+      readonly unchecked?: boolean;
+      readonly fromFailure?: boolean;
+      readonly run?: RunOptions;
+    }
   | { readonly name: Extract<CommandName, "expire" | "discard" | "applyPolicy"> }
   | { readonly name: "extend"; readonly retention: string }
   | { readonly name: "move"; readonly queue: string }

@@ -10,7 +10,11 @@ import { deadLetters } from "./tables.ts";
 import { translatingErrors } from "./translate-error.ts";
 
 /** A retry that is about to start, with its new input as the tables keep it. */
-export type AskedRetry = Omit<BeginRetry, "amendment"> & { readonly amendment?: NewPayload };
+export type AskedRetry = Omit<BeginRetry, "amendment"> & {
+  readonly amendment?: NewPayload;
+  /** It goes on within a run that has its input. */
+  readonly needsNoInput?: true;
+};
 
 const { id, namespace, workflowId, workflowType, taskQueue, job, queue, status, revision } = deadLetters;
 const { payloadData, payloadOmitted, memoData, headers, key, idempotencyKey, batch, traceId, deaths, retries } =
@@ -55,7 +59,7 @@ export async function beginRetry(db: Db, ask: AskedRetry): Promise<RetryMaterial
       "earlier_deaths",
     ),
   };
-  const hasInput = ask.amendment === undefined ? isNotNull(payloadData) : undefined;
+  const hasInput = ask.amendment === undefined && ask.needsNoInput !== true ? isNotNull(payloadData) : undefined;
   return await translatingErrors(db, async () => {
     const letter = db.$with("letter").as(
       db

@@ -4,6 +4,7 @@ import type { ItemCode, ItemState } from "../model/redrive.ts";
 import type { Status } from "../model/status.ts";
 import { cleanRow } from "./clean-row.ts";
 import type { Db } from "./database.ts";
+import type { Kind } from "./kinds.ts";
 import { translatingErrors } from "./translate-error.ts";
 import { now } from "./now.ts";
 import { integers } from "./sql-lists.ts";
@@ -18,6 +19,8 @@ export type DueItem = {
   readonly deaths: number | null;
   readonly status: Status | null;
   readonly queue: string | null;
+  /** Of a letter that is there. */
+  readonly kind: Kind | null;
   /** Where a change of inputs is asked for. */
   readonly payloadData: Uint8Array | null;
 };
@@ -163,21 +166,32 @@ type RawItem = {
   deaths: number | null;
   status: Status | null;
   queue: string | null;
+  kind: Kind | null;
   payload_data: Uint8Array | null;
 };
 
 function lettersOf(withInput: boolean): SQL {
   return sql`
-    select item.n, item.letter_id, item.workflow_id, item.deaths as deaths_then, l.deaths, l.status, l.queue,
+    select item.n, item.letter_id, item.workflow_id, item.deaths as deaths_then, l.deaths, l.status, l.queue, l.kind,
       ${withInput ? sql`l.payload_data` : sql`null::bytea`} as payload_data
     from item left join lateral (
       -- By its key, one by one: where the planner takes a tenth of all for due it would read all letters.
-      select deaths, status, queue, payload_data from dlo.dead_letters where id = item.letter_id offset 0
+      select deaths, status, queue, kind, payload_data from dlo.dead_letters where id = item.letter_id offset 0
     ) l on true
     order by item.n`;
 }
 
-function dueItem({ n, letter_id, workflow_id, deaths_then, deaths, status, queue, payload_data }: RawItem): DueItem {
+function dueItem({
+  n,
+  letter_id,
+  workflow_id,
+  deaths_then,
+  deaths,
+  status,
+  queue,
+  kind,
+  payload_data,
+}: RawItem): DueItem {
   const ids = { letterId: letter_id, workflowId: workflow_id };
-  return { n, ...ids, deathsThen: deaths_then, deaths, status, queue, payloadData: payload_data };
+  return { n, ...ids, deathsThen: deaths_then, deaths, status, queue, kind, payloadData: payload_data };
 }

@@ -93,6 +93,8 @@ function upsertLetter(db: Db, death: ParkedDeath) {
       set: {
         ...excluded(...newestRunColumns),
         originalPayloadData: null,
+        // Whoever has nothing to say of where it comes from leaves what is known.
+        source: sql`coalesce(excluded.source, ${deadLetters.source})`,
         attempts: sql`${deadLetters.attempts} + excluded.attempts`,
         deaths: sql`${deadLetters.deaths} + 1`,
         cleaned: sql`${deadLetters.cleaned} or excluded.cleaned`,

@@ -5,6 +5,7 @@ import { policyChange } from "../model/policy-change.ts";
 import type { QueuePolicy } from "../model/queue-policy.ts";
 import type { PreviewedLetter, PreviewedPolicy, RedrivePreview } from "../model/redrive-activities.ts";
 import type { Db } from "./database.ts";
+import type { Kind } from "./kinds.ts";
 import { endedUnder, policyGroups } from "./policy-groups.ts";
 import type { LetterPolicy } from "./policy-of-row.ts";
 import { classified, membersOf, orderOf } from "./snapshot-redrive.ts";
@@ -42,7 +43,7 @@ export async function previewRedrive(
       group by 1, 2 order by 3 desc, 1, 2`);
     const [counted] = await db.execute<{ takes: number }>(sql`select count(*)::int as takes ${taking}`);
     const taken = await db.execute<RawSample>(sql`
-      select s.id, s.workflow_id, s.job, s.task_queue, s.error_type, s.error_message, d.payload_data
+      select s.id, s.workflow_id, s.job, s.task_queue, s.error_type, s.error_message, d.kind, d.payload_data
       from (
         select *, row_number() over (order by ${orderOf(order)}) as n ${taking} order by n limit ${samples}
       ) as s join dlo.dead_letters d on d.id = s.id order by s.n`);
@@ -97,6 +98,7 @@ type RawSample = {
   task_queue: string;
   error_type: string;
   error_message: string;
+  kind: Kind;
   payload_data: Uint8Array | null;
 };
 
@@ -107,10 +109,17 @@ function sampleOf({
   task_queue,
   error_type,
   error_message,
+  kind,
   payload_data,
 }: RawSample): PreviewSample {
   return {
     ...{ letterId: id, workflowId: workflow_id, job, taskQueue: task_queue },
     ...{ errorType: error_type, errorMessage: error_message, payloadData: payload_data },
+    ...foreignKind(kind),
   };
+}
+
+/** What is no job says so: its inputs are nobody's to check. */
+function foreignKind(kind: Kind): Pick<PreviewSample, "kind"> {
+  return kind === "workflow" || kind === "activity" ? { kind } : {};
 }

@@ -18,3 +18,8 @@ export function uuids(ids: readonly string[]): SQL {
 export function integers(list: readonly number[]): SQL {
   return sql`${`{${list.join(",")}}`}::int[]`;
 }
+
+/** The same of texts. */
+export function texts(list: readonly string[]): SQL {
+  return sql`array(select jsonb_array_elements_text(${JSON.stringify(list)}::jsonb))`;
+}

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { Worker, type WorkerOptions } from "@temporalio/worker";
+import { adoptActivities } from "../activities/adopt-activities.ts";
 import { hookActivities } from "../activities/deliver-event.ts";
 import { letterActivities } from "../activities/letter-activities.ts";
 import { pruneActivities } from "../activities/prune-activities.ts";
@@ -54,16 +55,18 @@ export async function runOffice(options: RunOfficeOptions = {}): Promise<Running
   refuseUnknownOptions(
     options,
     [
-      ...["office", "queues", "redact", "fingerprint", "amendments", "probes", "reconcile", "capture"],
+      ...["office", "queues", "redact", "fingerprint", "amendments", "probes", "reconcile", "capture", "adopt"],
       ...["listen", "health", "on", "codec", "worker"],
     ],
     "office",
   );
   const { office: name = defaultOffice, queues = {}, redact = [], fingerprint = [], codec, worker } = options;
-  const { listen, health = {}, on: hooks = {}, amendments = {}, probes = {}, reconcile = {}, capture = {} } = options;
+  const { listen, health = {}, on: hooks = {}, amendments = {}, probes = {} } = options;
+  const { reconcile = {}, capture = {}, adopt = {} } = options;
+  const repairing = { reconcile, capture, adopt };
   const answering = { health, on: hooks, ...(listen === undefined ? {} : { listen }) };
   refuseForeignKeys(
-    defineConfig({ office: name, queues, redact, fingerprint, amendments, probes, reconcile, capture, ...answering }),
+    defineConfig({ office: name, queues, redact, fingerprint, amendments, probes, ...repairing, ...answering }),
     "office",
   );
   const defaults = keepingDefaults(process.env);
@@ -115,6 +118,7 @@ export async function runOffice(options: RunOfficeOptions = {}): Promise<Running
       activities: {
         ...letterActivities(needs),
         ...reconcileActivities({ ...needs, jobs: reconcile.jobs ?? [] }),
+        ...adoptActivities({ ...needs, policies: adopt }),
         ...redriveActivities({
           ...{ db: database.db, client, codecs, namespace, redact, amendments, probes, queues, defaults },
           home: needs,

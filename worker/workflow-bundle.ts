@@ -35,7 +35,16 @@ export function jobEntry({ contracts, workflowsPath, versioned }: EntryOptions):
   ].join("\n");
 }
 
-const officeTypes = ["deadLetter", "office", "deliverEvent", "previewRedrive", "redrive", "prune", "reconcile"];
+const officeTypes = [
+  "deadLetter",
+  "office",
+  "deliverEvent",
+  "previewRedrive",
+  "redrive",
+  "prune",
+  "reconcile",
+  "adopt",
+];
 
 /** The source of an office's bundle. */
 export function officeEntry({ versioned }: { readonly versioned: boolean }): string {
@@ -46,6 +55,7 @@ export function officeEntry({ versioned }: { readonly versioned: boolean }): str
     `import { previewRedrive, redrive } from ${JSON.stringify(sourceFile("../workflows/redrive"))};`,
     `import { prune } from ${JSON.stringify(sourceFile("../workflows/prune"))};`,
     `import { reconcile } from ${JSON.stringify(sourceFile("../workflows/reconcile"))};`,
+    `import { adopt } from ${JSON.stringify(sourceFile("../workflows/adopt"))};`,
     ...versioning(versioned, officeTypes),
     `export { ${officeTypes.join(", ")} };`,
   ].join("\n");

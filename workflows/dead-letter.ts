@@ -37,6 +37,7 @@ import type {
 import { letterDetails } from "../model/letter-details.ts";
 import {
   expiryFrom,
+  type ForeignKind,
   type LetterState,
   type PendingRetry,
   rememberRequest,
@@ -101,7 +102,10 @@ type Settle = { readonly resolve: () => void; readonly reject: (why: Application
 /** `ran` is absent where it failed, and false where the job has no such code. */
 type CodeEnd = Partial<OwnCodeResult> & { readonly failure?: unknown };
 
-type Outcome = { readonly runId: string; readonly failure?: unknown; readonly skipped?: string };
+type Outcome =
+  | { readonly runId: string; readonly failure?: unknown; readonly skipped?: string }
+  /** Of what is no job. */
+  | { readonly runId: string; readonly ended: FollowedRun["outcome"] };
 
 /** Parks one dead job, or one record from elsewhere, until a command, its retention, or its own recovery closes it. */
 export async function deadLetter(initial: LetterState | CaptureStart): Promise<LetterState> {
@@ -159,6 +163,9 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
 
   if (state.reopening !== undefined) await reopen(state.reopening);
   else if (state.restoring === true) await restore();
+  else if (state.status === "retrying" && state.kind !== undefined && state.retryRunId !== undefined)
+    // No child: whichever run of this letter looks after it.
+    followRetry(state.retryRunId);
   else if (state.status === "retrying") {
     // Begun anew, since somebody terminated the letter while its retry ran: that run is no child of this one.
     await park([]);
@@ -215,6 +222,10 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     const { status, expiresAtMs, retryAtMs } = state;
     const event: LetterEvent = { type: "restored", atMs: Date.now(), by: officeActor, data: { was: status } };
     if (status !== "retrying") return void (await project({ expiresAtMs, retryAtMs }, [event]));
+    if (state.kind !== undefined && state.retryRunId !== undefined) {
+      await project({}, [event]);
+      return followRetry(state.retryRunId);
+    }
     await park([event]);
     state = { ...state, following: {} };
   }
@@ -237,7 +248,8 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
 
   /** Only at rest: a command or a handler that is under way would be lost, and so would a child. */
   function isTimeForANewRun(): boolean {
-    const rests = state.status === "parked" && inbox.length === 0 && !codeRuns(state) && allHandlersFinished();
+    const waits = state.status === "parked" || state.kind !== undefined;
+    const rests = waits && inbox.length === 0 && !codeRuns(state) && allHandlersFinished();
     return rests && workflowInfo().continueAsNewSuggested;
   }
 
@@ -262,7 +274,8 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
       const why = await office.checkProbe(command.when);
       if (why !== undefined) throw ApplicationFailure.nonRetryable(`when: ${why}`, "USAGE");
     }
-    if (command.input === undefined || command.unchecked === true) return;
+    // There is no job worker that knows what somebody else's workflow takes.
+    if (command.input === undefined || command.unchecked === true || state.kind !== undefined) return;
     const { job = state.job, taskQueue = state.taskQueue } = runOf(command);
     let verdict;
     try {
@@ -336,7 +349,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
       case "discard":
         return await close("discarded", signed("discarded", command), requestIds, itemOf(command, "done"));
       case "amend": {
-        const data = command.unchecked ? { unchecked: true } : undefined;
+        const data = isUnchecked(command) ? { unchecked: true } : undefined;
         const more = { ...amendmentOf(command), ...itemOf(command, "done") };
         return await keep(project({ requestIds }, [signed("amended", command, data)], more));
       }
@@ -382,7 +395,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
       requestIds: rememberRequest(state, requestId),
     };
     const later = after === undefined ? { when } : { after };
-    const event = signed("retry_asked", command, { ...later, ...(command.unchecked && { unchecked: true }) });
+    const event = signed("retry_asked", command, { ...later, ...(isUnchecked(command) && { unchecked: true }) });
     return await keep(project(change, [event, ...dropCode("onExpire")], amendmentOf(command)));
   }
 
@@ -420,9 +433,11 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
       ...(Object.keys(run).length > 0 && { run }),
       ...(unasked === "expiry" && { onExpiry: true }),
       ...(unasked === "automatic" && { automatic: true }),
-      ...("unchecked" in command && command.unchecked && { unchecked: true }),
+      ...(isUnchecked(command) && { unchecked: true }),
+      ...("fromFailure" in command && command.fromFailure && { fromFailure: true }),
     };
     const event = signed("retry_asked", command, Object.keys(data).length > 0 ? data : undefined);
+    if (state.kind !== undefined) return await startAgain(state.kind, command, event, unasked);
     const taskQueue = run.taskQueue ?? state.taskQueue;
     let seed;
     try {
@@ -462,12 +477,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
       });
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-      // The app holds the id: its run is under way, or has succeeded. Whichever it is, there must be no second one.
-      const why = "a run of the job that it did not start is under way, or has succeeded";
-      const item = itemOf(command, "skipped", { code: "app_run", why });
-      await park([{ type: "waiting", atMs: Date.now(), ...signatureOf(command) }], state.expiresAtMs, item);
-      if (state.following === undefined) follow({});
-      return undefined;
+      return await waitForApp(command);
     }
     // The id was free: whatever run the letter waited for has ended.
     const { following: __, redrive: ___, ...alone } = state;
@@ -492,15 +502,128 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     return undefined;
   }
 
-  async function endRetry({ runId, failure, skipped }: Outcome): Promise<void> {
-    if (failure === undefined) {
-      const recovered = itemOf(state, "recovered", { runId });
-      const reason = skipped === undefined ? {} : { reason: `the job's policy skipped it: ${skipped}` };
-      const event: LetterEvent = { type: "recovered", atMs: Date.now(), runId, ...reason };
-      const why = await close("recovered", event, state.requestIds, recovered);
-      // It died anew, under the app's hand, after our run had succeeded: that death decides.
-      if (why !== undefined) await park([], null, recovered);
-    } else {
+  /** The app holds the id: its run is under way, or has succeeded. Whichever it is, there must be no second one. */
+  async function waitForApp(command: Command): Promise<undefined> {
+    const why = "a run of the job that it did not start is under way, or has succeeded";
+    const item = itemOf(command, "skipped", { code: "app_run", why });
+    await park([{ type: "waiting", atMs: Date.now(), ...signatureOf(command) }], state.expiresAtMs, item);
+    if (state.following === undefined) follow({});
+  }
+
+  /** Starts what is no job as it was started, or resets it. No child: how it ends is waited for as for anybody's run. */
+  async function startAgain(
+    kind: ForeignKind,
+    command: Command,
+    event: LetterEvent,
+    unasked: "expiry" | "automatic" | undefined,
+  ): Promise<ApplicationFailure | undefined> {
+    const revision = state.revision + 1;
+    const { taskQueue } = runOf(command);
+    let begun;
+    try {
+      begun = await office.startAgain({
+        ...{ letterId: state.letterId, revision, event, ...amendmentOf(command), kind },
+        ...{ workflowId: state.jobWorkflowId, diedRunId: state.lastDeath.runId },
+        ...(taskQueue !== undefined && { taskQueue }),
+        ...("fromFailure" in command && command.fromFailure === true && { fromFailure: true as const }),
+      });
+    } catch (error) {
+      const why = refusalOf(error);
+      if (why === undefined) throw error;
+      return why;
+    }
+    const { pendingRetry: _, resetTo: __, ...rest } = state;
+    const expiryRetries = state.expiryRetries + (unasked === undefined ? 0 : 1);
+    state = {
+      ...rest,
+      revision,
+      expiryRetries,
+      requestIds: rememberRequest(state, command.requestId),
+      retryAtMs: null,
+    };
+    if (begun.as === "refused") {
+      const { why } = begun;
+      const item = itemOf(command, "refused", { code: "refused", why });
+      await park([signed("refused", command, { command: "retry", why })], state.expiresAtMs, item);
+      return ApplicationFailure.nonRetryable(why, "RETRY_REFUSED");
+    }
+    if (begun.as === "held") return await waitForApp(command);
+    const { following: ___, redrive: ____, ...alone } = state;
+    state = command.redrive === undefined ? alone : { ...alone, redrive: command.redrive };
+    const { runId, resetTo } = begun;
+    followRetry(runId);
+    const data = resetTo === undefined ? {} : { data: { resetTo: resetTo.eventId, before: resetTo.before } };
+    await project(
+      {
+        ...{ status: "retrying", retries: state.retries + 1, retryRunId: runId, expiresAtMs: null },
+        ...(resetTo !== undefined && { resetTo: resetTo.before }),
+      },
+      [{ type: "retrying", atMs: Date.now(), runId, ...signatureOf(command), ...data }, ...dropCode()],
+      { retriedAtMs: Date.now(), retryRunId: runId, ...itemOf(command, "running", { runId }) },
+    );
+    return undefined;
+  }
+
+  /** Waits for the end of a run that the letter started, and that is no child. */
+  function followRetry(runId: string): void {
+    const kind = state.kind === undefined ? {} : { kind: state.kind };
+    office.followRun({ workflowId: state.jobWorkflowId, runId, ...kind }).then(
+      (run) => inbox.push({ kind: "retryEnded", outcome: { runId: run.runId, ended: run.outcome } }),
+      (error: unknown) => {
+        if (!isCancellation(error)) throw error;
+      },
+    );
+  }
+
+  async function endAgain(runId: string, ended: FollowedRun["outcome"]): Promise<void> {
+    switch (ended) {
+      case "completed":
+        return await endWell(runId);
+      case "cancelled":
+      case "gone": {
+        const why = ended === "gone" ? "Temporal has forgotten how its run ended" : "its run was cancelled";
+        const item = itemOf(state, "skipped", { runId, code: "run_cancelled", why });
+        const said = ended === "gone" ? { by: officeActor, reason: why } : {};
+        return await park([{ type: "retry_cancelled", atMs: Date.now(), runId, ...said }], null, item);
+      }
+      case "terminated":
+        await recordDeath(runId, { ended }, true);
+        return follow({ exceptRunId: runId });
+      case "failed":
+      case "timed_out":
+        return await recordDeath(runId, { ended }, true);
+    }
+  }
+
+  async function endWell(runId: string, skipped?: string): Promise<void> {
+    const recovered = itemOf(state, "recovered", { runId });
+    const reason = skipped === undefined ? {} : { reason: `the job's policy skipped it: ${skipped}` };
+    const event: LetterEvent = { type: "recovered", atMs: Date.now(), runId, ...reason };
+    const why = await close("recovered", event, state.requestIds, recovered);
+    // It died anew, under the app's hand, after our run had succeeded: that death decides.
+    if (why !== undefined) await park([], null, recovered);
+  }
+
+  async function endRetry(outcome: Outcome): Promise<void> {
+    if ("ended" in outcome) await endAgain(outcome.runId, outcome.ended);
+    else await endChild(outcome);
+    if (!isOpen(state.status)) return;
+    const { kept } = state;
+    state = { ...state, kept: [] };
+    for (const command of kept) {
+      const why = await execute(command);
+      if (why !== undefined)
+        await project(
+          {},
+          [signed("refused", command, { command: command.name, why: why.message })],
+          itemOf(command, "refused", { code: "refused", why: why.message }),
+        );
+    }
+  }
+
+  async function endChild({ runId, failure, skipped }: Exclude<Outcome, { ended: unknown }>): Promise<void> {
+    if (failure === undefined) await endWell(runId, skipped);
+    else {
       const cause = failure instanceof ChildWorkflowFailure ? failure.cause : failure;
       if (cause instanceof CancelledFailure) {
         const why = "its run was cancelled";
@@ -515,18 +638,6 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
         follow({ exceptRunId: runId });
       } else if (cause instanceof TimeoutFailure) await recordDeath(runId, { ended: "timed_out" }, true);
       else await recordDeath(runId, deathOf(cause), true);
-    }
-    if (!isOpen(state.status)) return;
-    const { kept } = state;
-    state = { ...state, kept: [] };
-    for (const command of kept) {
-      const why = await execute(command);
-      if (why !== undefined)
-        await project(
-          {},
-          [signed("refused", command, { command: command.name, why: why.message })],
-          itemOf(command, "refused", { code: "refused", why: why.message }),
-        );
     }
   }
 
@@ -546,6 +657,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
       expiresAtMs,
       atMs,
       ...(ownRun && state.redrive !== undefined && { redrive: state.redrive }),
+      ...(state.kind !== undefined && { kind: state.kind }),
     });
     state = { ...state, revision, status: "parked", expiresAtMs };
     const dropped = dropCode();
@@ -589,7 +701,8 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
   /** Waits for the newest run of the id, which the letter did not start. */
   function follow(following: Following): void {
     state = { ...state, following };
-    office.followRun({ workflowId: state.jobWorkflowId, ...following }).then(
+    const kind = state.kind === undefined ? {} : { kind: state.kind };
+    office.followRun({ workflowId: state.jobWorkflowId, ...following, ...kind }).then(
       (run) => inbox.push({ kind: "followed", following, run }),
       (error: unknown) => {
         if (!isCancellation(error)) throw error;
@@ -609,9 +722,12 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
       case "terminated":
       case "timed_out":
         return await recordDeath(run.runId, { ended: run.outcome }, false);
-      case "failed": // It has parked itself: its death comes by signal.
       case "cancelled":
       case "gone":
+        return;
+      case "failed":
+        // A job has parked itself: its death comes by signal.
+        if (state.kind !== undefined) await recordDeath(run.runId, { ended: "failed" }, false);
     }
   }
 
@@ -861,9 +977,16 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     return result;
   }
 
+  /** Whether it brings an input that no job worker has looked at. */
+  function isUnchecked(command: Command): boolean {
+    if (!("input" in command || "unchecked" in command)) return false;
+    return command.unchecked === true || (state.kind !== undefined && command.input !== undefined);
+  }
+
   function amendmentOf(command: Command): Pick<Projection, "amendment"> {
     if (!("input" in command) || command.input === undefined) return {};
-    return { amendment: { input: command.input, queue: state.queue } };
+    const several = state.kind === undefined ? {} : { several: true as const };
+    return { amendment: { input: command.input, queue: state.queue, ...several } };
   }
 
   function showDeath(death: LetterState["lastDeath"]): void {

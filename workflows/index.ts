@@ -9,6 +9,7 @@
  * @module
  */
 export { contractsOf } from "./contracts-of.ts";
+export { adopt } from "./adopt.ts";
 export { supervise } from "./job.ts";
 export { deadLetter } from "./dead-letter.ts";
 export { deliverEvent } from "./deliver-event.ts";

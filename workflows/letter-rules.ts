@@ -1,5 +1,6 @@
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from "@temporalio/workflow";
 import type { Command } from "../model/command.ts";
+import { hundredYearsMs } from "../model/duration.ts";
 import type { LetterState } from "../model/letter-state.ts";
 import type { OwnCode } from "../model/own-code.ts";
 import { isOpen } from "../model/status.ts";
@@ -22,9 +23,32 @@ export function refusal(state: LetterState, command: Command): ApplicationFailur
       `${longestQueue} commands wait already for the outcome of the retry of dead letter ${state.letterId}. Wait for it, or cancel run ${state.retryRunId}`,
       "LETTER_BUSY",
     );
+  if (state.kind !== undefined) return foreignRefusal(state, command);
+  if (command.name === "retry" && command.fromFailure === true)
+    return ApplicationFailure.nonRetryable(
+      `Dead letter ${state.letterId} is a job's, whose run is one activity: there is nothing before its failure to go back to. Retry it from the start`,
+      "USAGE",
+    );
   if (command.name === "expire" && state.code?.name === "onExpire" && codeRuns(state))
     return codeIsRunning(state, "onExpire");
   return command.name === "runCode" ? codeRefusal(state, command.code) : undefined;
+}
+
+/** What only a job has, or only a workflow. */
+function foreignRefusal({ letterId, kind }: LetterState, command: Command): ApplicationFailure | undefined {
+  const refused = (why: string) =>
+    ApplicationFailure.nonRetryable(`Dead letter ${letterId} is no job's: ${why}`, "USAGE");
+  if (command.name === "runCode") return refused("no job worker serves it, so there is no own code to run");
+  if (command.name !== "retry") return undefined;
+  if (command.fromFailure === true && kind === "activity")
+    return refused("it is an activity, which has no history to go back in. Retry it from the start");
+  const { taskQueue: _, ...run } = command.run ?? {};
+  const [other] = Object.keys(run);
+  if (other !== undefined)
+    return refused(
+      `its retry starts it as it was started, so of the options of run it takes taskQueue alone, not ${other}`,
+    );
+  return undefined;
 }
 
 function codeRefusal(state: LetterState, asked: OwnCode | undefined): ApplicationFailure | undefined {
@@ -73,7 +97,8 @@ export function automaticRetryMs(state: LetterState, nowMs: number): number | un
   if (autoRetry === undefined || !autoRetry.categories.includes(lastDeath.category)) return undefined;
   if (expiryRetries >= Math.min(autoRetry.maximumRetries, state.maximumRetries)) return undefined;
   if (nowMs - firstDiedAtMs > autoRetry.withinMs) return undefined;
-  return Math.round(autoRetry.afterMs * autoRetry.backoffCoefficient ** expiryRetries);
+  // What grows like this leaves the range of dates at some time, and that of numbers.
+  return Math.min(Math.round(autoRetry.afterMs * autoRetry.backoffCoefficient ** expiryRetries), hundredYearsMs);
 }
 
 /** The failure for a command that cannot be read: in a workflow a plain error would retry the task for ever. */

@@ -14,6 +14,7 @@ type Quick = Pick<
   | "checkBuild"
   | "pinRun"
   | "captureRecord"
+  | "startAgain"
 >;
 
 // Local: it runs inside a workflow task that is there anyway, and costs one event.
@@ -56,6 +57,7 @@ export const office: Quick & Pick<LetterActivities, "followRun" | "probeSaysYes"
   checkBuild: (ask) => local.checkBuild(ask).catch(orElse(() => regular.checkBuild(ask))),
   captureRecord: (ask) => local.captureRecord(ask).catch(orElse(() => regular.captureRecord(ask))),
   pinRun: (ask) => local.pinRun(ask).catch(orElse(() => regular.pinRun(ask))),
+  startAgain: (ask) => local.startAgain(ask).catch(orElse(() => regular.startAgain(ask))),
   followRun: (ask) => following.followRun(ask),
 };
 

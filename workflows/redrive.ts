@@ -169,7 +169,7 @@ export async function previewRedrive(initial: RedriveState): Promise<RedrivePrev
 
 /** Asks the job's own worker about the input that it would get. */
 async function checkSample({ input, ...sample }: PreviewedLetter): Promise<PreviewedLetter> {
-  if (sample.refused !== undefined || input === undefined) return sample;
+  if (sample.refused !== undefined || input === undefined || sample.kind !== undefined) return sample;
   try {
     const verdict = await jobWorker(sample.taskQueue).validateInput(sample.job, input);
     if (verdict.valid) return sample;

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { readStackInfo } from "../../stack/stack-info.ts";
+import { openWorld } from "../setup/world.ts";
 import { background } from "./background.ts";
 import { configWithJob, dlo, folderWith } from "./dlo.ts";
 
@@ -59,6 +60,24 @@ test("without a configuration dlo dev runs the stack and the office alone, and s
   await dev.says("no dlo.config.ts in this folder, so no worker runs");
   expect(existsSync(join(cwd, "state", "stack.json"))).toBe(true);
   expect(await dev.stop("SIGINT")).toBe(0);
+});
+
+test("DLO_DEV_TEMPORAL_ADDRESS and DLO_DEV_DATABASE_URL bring servers of one's own, and none are started", async () => {
+  await using world = await openWorld();
+  const cwd = await folderWith({ "dlo.config.mjs": configWithJob });
+  const env = {
+    DLO_DEV_TEMPORAL_ADDRESS: world.address,
+    DLO_DEV_DATABASE_URL: world.databaseUrl,
+    TEMPORAL_NAMESPACE: world.namespace,
+  };
+  const dev = background(["dev", ...anyPorts], { cwd, env });
+  const run = await world.dlo.temporal.workflow.start("ship-order", {
+    ...{ taskQueue: "jobs", workflowId: "order-1", args: [{ order: -1 }] },
+  });
+  await run.result().catch(() => undefined);
+  expect(await world.dlo.letters.get("order-1")).toMatchObject({ status: "parked", errorType: "RangeError" });
+  expect(existsSync(join(cwd, ".dlo", "stack.json"))).toBe(false);
+  expect(await dev.stop("SIGTERM")).toBe(0);
 });
 
 test("Ctrl-C while it starts stops what was started", async () => {

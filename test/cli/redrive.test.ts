@@ -266,7 +266,7 @@ describe("which letters, with which input", () => {
 });
 
 describe("steered while it runs", () => {
-  test("it is held, changed, let go on and ended, and each is signed", async () => {
+  test("it is held, changed, let go on and ended, and each is signed (promise 9)", async () => {
     const ids = await dead("steered", 4);
     for (const id of ids) office.when(id, succeeds);
     const begun = await run(["redrive", "payload.to=steered", "--yes", "--rate", "0.1", "--detach"]);

@@ -18,6 +18,7 @@ const commands = [
   "import",
   "health",
   "redrive",
+  "adopt",
   "retry",
   "amend",
   "extend",
@@ -58,6 +59,7 @@ test("the help names what is built, and nothing else", async () => {
 
     Act on many:
       redrive [options] [filter...]      Retry many dead letters, at a safe rate
+      adopt [options]                    Make dead letters of workflows that failed without us
       prune [options] [filter...]        Delete closed letters past their keep time
 
     Act on letters:
@@ -101,7 +103,7 @@ test("the help names what is built, and nothing else", async () => {
     Temporal and Postgres are found by flags, then DLO_DATABASE_URL and Temporal's own environment
     (TEMPORAL_ADDRESS, profiles), then a stack that runs in this folder (dlo dev)."
   `);
-  for (const later of ["reconcile", "serve", "adopt"]) expect(stdout).not.toContain(`  ${later}`);
+  for (const later of ["reconcile", "serve"]) expect(stdout).not.toContain(`  ${later}`);
 });
 
 test("the help of a command", async () => {
@@ -123,6 +125,9 @@ test("the help of a command", async () => {
       --after <duration>                         wait so long first, such as 10m or "2 hours"
       --when <probe>                             go once this probe of the office's configuration says
                                                  yes
+      --from-failure                             of an adopted workflow: go back to before the failure
+                                                 (Temporal's reset); what it had done before is not done
+                                                 again
       --cancel                                   take back a retry that is set for later; the retention
                                                  begins anew
       --unchecked                                take the new input without asking the job's worker;
@@ -258,7 +263,7 @@ test.each(["expire", "discard"])("%s needs --yes where nobody can be asked", asy
   expect(stderr).toContain("To go ahead: --yes");
 });
 
-test("a configuration that is wrong says where and what", async () => {
+test("a configuration that is wrong says where and what (promise 12)", async () => {
   const folder = await folderWith({
     "dlo.config.ts": `import { defineConfig } from "dead-letter-office";\nexport default defineConfig({ jbs: [] });`,
   });

@@ -23,6 +23,7 @@ export const documents = [
   "docs/queues.md",
   "docs/redrive.md",
   "docs/requests.md",
+  "docs/adopt.md",
   "docs/prune.md",
   "docs/reconcile.md",
   "docs/capture.md",
@@ -32,6 +33,7 @@ export const documents = [
   "docs/analytics.md",
   "docs/internals.md",
   "docs/capabilities.md",
+  "docs/promises.md",
 ] as const;
 
 /** A fenced block: ```` ```sh run=setup ````. */

@@ -21,7 +21,7 @@ afterEach(async () => {
 });
 afterAll(async () => await world?.close());
 
-test("a worker killed in the middle of an attempt: another goes on, and each attempt keeps what became of it", async () => {
+test("a worker killed in the middle of an attempt: another goes on, and each attempt keeps what became of it (promises 7, 14)", async () => {
   const first = await startWorker();
   const run = await world.dlo.start(mortal, { attempts: ["fail", "wait", "fail"] }, { id: "survivor" });
   await told(first, { attempt: 2 });
@@ -40,7 +40,7 @@ test("a worker killed in the middle of an attempt: another goes on, and each att
   expect(after).not.toBe(before);
 });
 
-test("a job that kills its process at each attempt ends as a letter, all attempts accounted for as lost", async () => {
+test("a job that kills its process at each attempt ends as a letter, all attempts accounted for as lost (promise 8)", async () => {
   const stop = keepAlive();
   await world.dlo.start(mortal, { attempts: ["kill"] }, { id: "poison" });
   const { letter, attempts } = await inquest(world, "poison");

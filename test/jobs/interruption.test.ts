@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(async () => await world?.close());
 
-test("a shutdown without grace at maximumAttempts 1 makes no letter: another worker does the job, as attempt 1", async () => {
+test("a shutdown without grace at maximumAttempts 1 makes no letter: another worker does the job, as attempt 1 (promise 7)", async () => {
   const once = aJob("once", 1);
   const { worker, run } = await interruptible(once, listens);
   await worker.stop();

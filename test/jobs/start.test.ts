@@ -107,7 +107,7 @@ test.for([
   await expect(refused).rejects.toMatchObject({ code: "USAGE", message: expect.stringContaining(why) });
 });
 
-test("headers, idempotency key, key and batch reach the handler and the record, and stay over a retry", async () => {
+test("headers, idempotency key, key and batch reach the handler and the record, and stay over a retry (promise 18)", async () => {
   const headers = { traceparent, tenant: "acme" };
   const { letter } = await dieOf(
     world,

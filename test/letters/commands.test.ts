@@ -30,7 +30,7 @@ describe("retry", () => {
     expect(await office.events(letter.id)).toEqual(["parked", "retry_asked", "retrying", "recovered"]);
   });
 
-  test("that dies again comes back to the same letter, one death more", async () => {
+  test("that dies again comes back to the same letter, one death more (promise 5)", async () => {
     const letter = await office.dead("retry-2");
     const again = await office.dlo.letters.retry(letter.id, { by, waitFor: "30 seconds" });
     expect(again).toMatchObject({ id: letter.id, status: "parked", deaths: 2, retries: 1, attempts: 2 });
@@ -52,7 +52,7 @@ describe("retry", () => {
     expect(events.find(({ type }) => type === "retry_asked")).toMatchObject({ by: "script", reason: "mended" });
   });
 
-  test("asked twice at once makes one run", async () => {
+  test("asked twice at once makes one run (promise 4)", async () => {
     const letter = await office.dead("retry-4");
     const doorbell = gate<string>();
     office.when("retry-4", () => doorbell.opened);

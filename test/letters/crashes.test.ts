@@ -70,7 +70,7 @@ async function counted(id: string) {
   return row;
 }
 
-test.each(["before-signal", "after-signal"])("an office that crashes %s leaves one letter", async (id) => {
+test.each(["before-signal", "after-signal"])("an office that crashes %s leaves one letter (promise 1)", async (id) => {
   const { letterId } = await die(id);
   expect(crashes).toContain(id);
   expect(await counted(id)).toEqual({ letters: 1, deaths: 1, parked: 1, attempts: 1 });

@@ -279,7 +279,7 @@ const steps: fc.Arbitrary<Step>[] = [
 let histories = 0;
 
 test(
-  "any history of commands, deaths, crashes and expiries is told alike by workflow, row and model",
+  "any history of commands, deaths, crashes and expiries is told alike by workflow, row and model (promise 1)",
   { timeout: 300_000 },
   async () => {
     const restart: Step = step(

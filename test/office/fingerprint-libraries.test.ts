@@ -369,7 +369,7 @@ describe("AWS SDK", () => {
     });
   const get = (endpoint: string, Bucket: string, Key: string) => () =>
     s3(endpoint).send(new GetObjectCommand({ Bucket, Key }));
-  test("one refusal is one bug, whatever the key, the endpoint and the ids of the request", async () => {
+  test("one refusal is one bug, whatever the key, the endpoint and the ids of the request (promise 15)", async () => {
     await expectOne([get(urls[0], "missing", "2026/a.parquet"), get(urls[1], "missing", "b/17.csv")]);
     await expectOne([get(urls[0], "secret", "a"), get(urls[1], "secret", "b")]);
     await expectOne(refused.map((port) => get(`http://127.0.0.1:${port}`, "any", String(port))));

@@ -68,7 +68,7 @@ afterAll(async () => {
   if (folder) await rm(folder, { recursive: true, force: true });
 });
 
-test("a job that dies while Postgres is down waits in its compensation for all to see, then has one letter", async () => {
+test("a job that dies while Postgres is down waits in its compensation for all to see, then has one letter (promise 2)", async () => {
   await server.stop();
   const run = await dlo.start(charge, card, { id: "down-1", headers });
   await waits("down-1", "parkDeadLetter");
@@ -162,7 +162,7 @@ test("a letter that expires while Postgres is down is closed once, when it is ba
   await noSecret("down-5");
 });
 
-test("what Postgres refuses is tried again, and its answer, which quotes the row, is nowhere to be read", async () => {
+test("what Postgres refuses is tried again, and its answer, which quotes the row, is nowhere to be read (promise 2)", async () => {
   const sql = postgres(server.url, { max: 1 });
   await sql`alter table dlo.dead_letters add constraint no_such_job check (workflow_id <> 'refused-1')`;
   const run = await dlo.start(charge, card, { id: "refused-1", headers });

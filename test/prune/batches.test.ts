@@ -58,7 +58,7 @@ beforeAll(async () => {
   await insertItems(open, closed.slice(20, 40), "done", held.size);
 });
 
-test("any rule deletes just what looking at every letter says, whatever the size of the batches", async () => {
+test("any rule deletes just what looking at every letter says, whatever the size of the batches (promise 10)", async () => {
   let some = 0;
   const ages = fc.option(fc.integer({ min: 1, max: 80 }), { nil: null });
   await fc.assert(

@@ -35,6 +35,10 @@ test("a job that has never died, and that our client did not start, is found whe
   expect(await foundOf("unheard-of", { thorough: true, jobs: ["deliver"] })).toMatchObject([
     { finding: "lost", mended: true },
   ]);
+  await using other = await openPostOffice({ reconcile: { jobs: ["deliver"] } });
+  const { workflow } = other.dlo.temporal;
+  await (await workflow.start("deliver", { workflowId: "named", taskQueue: "jobs" })).terminate("enough");
+  expect(await other.dlo.reconcile()).toMatchObject({ found: { lost: 1 }, mended: 1 });
   await expect(office.dlo.reconcile({ jobs: ["not a name"] })).rejects.toMatchObject({ code: "USAGE" });
   await expect(office.dlo.reconcile({ dryrun: true } as never)).rejects.toThrow('Did you mean "dryRun"?');
 });

@@ -13,7 +13,7 @@ let office: PostOffice;
 beforeAll(async () => (office = await openPostOffice()));
 afterAll(async () => await office?.close());
 
-test("letters are retried, and each has its outcome and its run", async () => {
+test("letters are retried, and each has its outcome and its run (promise 6)", async () => {
   const ids = await deadOnes(office, "all-well", 5);
   for (const id of ids) office.when(id, succeeds);
   const started = await office.dlo.redrives.start(
@@ -79,7 +79,7 @@ test("a death after the snapshot is not swept in, and one that died meanwhile is
   expect(await office.dlo.letters.get("late-3")).toMatchObject({ status: "parked", retries: 0 });
 });
 
-test("what needs a person, is closed, or was retried enough is left out with the reason", async () => {
+test("what needs a person, is closed, or was retried enough is left out with the reason (promise 5)", async () => {
   const [first, second, third] = await deadOnes(office, "mixed", 3);
   const idOf = async (workflowId: string) => (await office.dlo.letters.get(workflowId)).id;
   await office.dlo.letters.discard(await idOf(first!), {});

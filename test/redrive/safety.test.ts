@@ -83,7 +83,7 @@ test("a ramp begins a step when all of the one before have recovered", async () 
   expect(await ended(office, started.id)).toMatchObject({ status: "completed", counts: { recovered: 9 } });
 });
 
-test("no more are under way than may be", async () => {
+test("no more are under way than may be (promise 9)", async () => {
   const ids = await deadOnes(office, "flight", 5);
   const doors = new Map(ids.map((id) => [id, gate<string>()]));
   for (const id of ids) office.when(id, () => doors.get(id)!.opened);

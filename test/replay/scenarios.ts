@@ -14,13 +14,8 @@ import {
 import { defineJob, type HandlerOptions } from "../../model/index.ts";
 import { deliver, gate, type PostOffice } from "../setup/post-office.ts";
 import { until } from "../setup/world.ts";
-
-/** A workflow whose history is kept, once all has happened to it that its name says. */
-export type Scenario = {
-  readonly name: string;
-  /** Makes it happen, and returns the workflow's id and, where it is not the latest, the run's. */
-  play(office: PostOffice): Promise<{ workflowId: string; runId?: string }>;
-};
+import { adoptedScenarios } from "./adopted.ts";
+import type { Scenario } from "./scenario.ts";
 
 /** The hooks of the office that the scenarios are played in: `noted` is taken by both, `amended` by the first alone. */
 export const recordedHooks: Hooks = {
@@ -450,6 +445,7 @@ export const scenarios: readonly Scenario[] = [
       return { workflowId: pruneWorkflowId(id) };
     },
   },
+  ...adoptedScenarios,
 ];
 
 /** A letter of a job with code of its own, whose worker serves a task queue of its own. Returns its id. */

@@ -40,7 +40,7 @@ test("a first death opens a letter with its death, its attempts, its cause and a
   ]);
 });
 
-test("the same death twenty times at once is one letter with one death", async () => {
+test("the same death twenty times at once is one letter with one death (promise 1)", async () => {
   const death = deathOf("movie-2");
   const parked = await Promise.all(Array.from({ length: 20 }, () => parkDeath(db, death)));
   expect(new Set(parked.map(({ letter }) => letter.id)).size).toBe(1);
@@ -62,7 +62,7 @@ test("many deaths of one workflow id at once meet in one letter, numbered withou
   ]);
 });
 
-test("an open letter takes over the new death's error and input, and keeps its own status, clock and policy", async () => {
+test("an open letter takes over the new death's error and input, and keeps its own status, clock and policy (promise 18)", async () => {
   const first = deathOf("movie-4");
   const { letter } = await parkDeath(db, first);
   await db

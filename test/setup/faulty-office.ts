@@ -1,5 +1,7 @@
 import { NativeConnection, Worker, type WorkerOptions } from "@temporalio/worker";
+import { adoptActivities } from "../../activities/adopt-activities.ts";
 import { letterActivities } from "../../activities/letter-activities.ts";
+import type { AdoptActivities } from "../../model/adopt-activities.ts";
 import type { LetterActivities } from "../../model/letter-activities.ts";
 import { keepingDefaults } from "../../model/resolve-contract.ts";
 import { searchAttributeNames } from "../../model/search-attributes.ts";
@@ -10,8 +12,10 @@ import type { World } from "./world.ts";
 
 /** What a test does to an activity: it may fail before the real one, after it, or let it pass. */
 export type Faults = {
-  readonly [Name in keyof LetterActivities]?: (real: LetterActivities[Name]) => LetterActivities[Name];
+  readonly [Name in keyof Activities]?: (real: Activities[Name]) => Activities[Name];
 };
+
+type Activities = LetterActivities & AdoptActivities;
 
 /** An office whose activities crash where a test says. `beforeSignal` is called between a death's row and the word to its letter. */
 export async function openFaultyOffice(
@@ -40,7 +44,7 @@ export async function openFaultyOffice(
   const client = new Proxy(real, {
     get: (target, property) => (property === "workflow" ? workflow : (Reflect.get(target, property) as unknown)),
   });
-  const activities = letterActivities({
+  const needs = {
     db: database.db,
     client,
     codecs: [],
@@ -52,10 +56,11 @@ export async function openFaultyOffice(
     capture: {},
     searchAttributes: searchAttributeNames,
     taskQueue: defaultOffice,
-  });
+  };
+  const activities = { ...letterActivities(needs), ...adoptActivities({ ...needs, policies: {} }) };
   const faulty = Object.fromEntries(
     Object.entries(activities).map(([name, activity]) => {
-      const fault = faults[name as keyof LetterActivities] as ((real: unknown) => unknown) | undefined;
+      const fault = faults[name as keyof Activities] as ((real: unknown) => unknown) | undefined;
       return [name, fault === undefined ? activity : fault(activity)];
     }),
   );

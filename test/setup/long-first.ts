@@ -8,6 +8,7 @@ const long = [
   "test/stack/killed-owner.test.ts",
   "test/jobs/crashes.test.ts",
   "test/cli/dev.test.ts",
+  "test/cli/effects.test.ts",
   "test/office/offices.test.ts",
   "test/redrive/crashes.test.ts",
   "test/letters/continue-as-new.test.ts",

@@ -44,7 +44,7 @@ afterAll(async () => {
   await world?.close();
 });
 
-test("both at once, in one task of the letter: the retry wins, and the letter does not expire", async () => {
+test("both at once, in one task of the letter: the retry wins, and the letter does not expire (promise 11)", async () => {
   const letter = await dead("at-once");
   mended.add("at-once");
   // Nobody carries anything out while the office is away, but the timer fires and the command arrives.
@@ -58,7 +58,7 @@ test("both at once, in one task of the letter: the retry wins, and the letter do
   expect(await story(letter)).toEqual(["parked", "extended", "retry_asked", "retrying", "recovered"]);
 });
 
-test("the expiry is being written: the retry is refused, and the story says so", async () => {
+test("the expiry is being written: the retry is refused, and the story says so (promise 11)", async () => {
   const letter = await dead("expiry-first");
   mended.add("expiry-first");
   const writing = gate<void>();
@@ -99,7 +99,7 @@ test("the retry is being begun when the retention ends: it goes on, and nothing 
   expect(await story(letter)).toEqual(["parked", "extended", "retry_asked", "retrying", "recovered"]);
 });
 
-test("many letters are retried as they expire: each ends in one of the two ways, and its story agrees", async () => {
+test("many letters are retried as they expire: each ends in one of the two ways, and its story agrees (promise 11)", async () => {
   const ids = Array.from({ length: 30 }, (_, n) => `crowd-${n}`);
   const letters = await Promise.all(ids.map(dead));
   for (const id of ids) mended.add(id);

@@ -8,7 +8,7 @@ const dayMs = 86_400_000;
 const minuteMs = 60_000;
 const secondMs = 1000;
 
-test("a letter of 30 days expires then, by the office, and not a moment before", async () => {
+test("a letter of 30 days expires then, by the office, and not a moment before (promise 14)", async () => {
   await using world = await openSkippingWorld({ parcel: {} });
   const letter = await world.dead("parcel", "p-1");
   const expiresAtMs = letter.expiresAt!.getTime();
@@ -27,7 +27,7 @@ test("a letter of 30 days expires then, by the office, and not a moment before",
   expect(events.at(-1)).toMatchObject({ type: "expired", by: "office", reason: "its retention ended" });
 });
 
-test("a letter that is retried on expiry is so a bounded number of times over all its deaths, then it expires", async () => {
+test("a letter that is retried on expiry is so a bounded number of times over all its deaths, then it expires (promise 5)", async () => {
   await using world = await openSkippingWorld({
     parcel: { deadLetter: { retention: "10 days", onExpire: "retry", maximumRetries: 2 } },
   });

@@ -1,0 +1,44 @@
+import type { Death } from "../model/death.ts";
+import type { DeadLetterPolicy } from "../model/contract.ts";
+import { expiryFrom } from "../model/letter-state.ts";
+import { ownPolicy, queuePolicy } from "../model/queue-policy.ts";
+import { type ParkedLetter, parkDeath } from "../schema/park-death.ts";
+import { type ForeignRun, foreignInput, foreignSource } from "./foreign-run.ts";
+import type { OfficeNeeds } from "./office-needs.ts";
+import { runDeath } from "./run-death.ts";
+
+export type ForeignDeath = {
+  readonly run: ForeignRun;
+  /** Its id, as its letter is called by it. */
+  readonly jobId: string;
+  readonly runId: string;
+  readonly death: Death;
+  readonly policy: DeadLetterPolicy;
+  /** The adoption that found it. */
+  readonly adoption: string;
+};
+
+/** Writes the death of a run of other make to its letter, or to a new one. Safe to repeat. */
+export async function parkForeign(needs: OfficeNeeds, found: ForeignDeath): Promise<ParkedLetter> {
+  const { run, jobId, runId, death, policy, adoption } = found;
+  const { queue: queueName } = policy;
+  const queue = needs.queues[queueName];
+  const own = ownPolicy(policy);
+  const rules = queuePolicy(queue, needs.defaults, own);
+  return await parkDeath(needs.db, {
+    ...runDeath(
+      {
+        namespace: needs.client.options.namespace,
+        ...{ workflowId: jobId, runId, job: run.type, queue: queueName, startedAt: run.startedAt },
+      },
+      death,
+      needs.fingerprint,
+    ),
+    ...(await foreignInput(run, jobId, queue, needs)),
+    ...{ kind: run.kind, job: run.type, workflowType: run.type, taskQueue: run.taskQueue },
+    ...(run.startedBy === undefined ? {} : { startedBy: run.startedBy }),
+    source: { adoption, ...(await foreignSource(run, queue, needs)) },
+    ...{ queue: queueName, tags: policy.tags, policy: rules, ownPolicy: own },
+    expiresAtMs: expiryFrom(Date.now(), rules.retentionMs),
+  });
+}
