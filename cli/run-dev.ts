@@ -67,11 +67,24 @@ async function runOn(stack: DevStack, flags: DevFlags, { view, signal, running, 
   const { address, namespace, databaseUrl } = stack;
   running.push(async () => ended(await openLettersLine({ address, namespace, databaseUrl })));
   signal.throwIfAborted();
-  const { office, queues, redact, fingerprint, listen, health, on, codec, jobs = [] } = config;
+  const {
+    office,
+    queues,
+    redact,
+    fingerprint,
+    amendments,
+    probes,
+    adopt,
+    listen,
+    health,
+    on,
+    codec,
+    jobs = [],
+  } = config;
   const shared = { ...target, ...defined({ codec }) };
   const officeRuns = await runOffice({
     ...shared,
-    ...defined({ office, queues, redact, fingerprint, listen, health, on }),
+    ...defined({ office, queues, redact, fingerprint, amendments, probes, adopt, listen, health, on }),
   });
   running.push(officeRuns.stop);
   signal.throwIfAborted();
