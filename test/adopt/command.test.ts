@@ -1,6 +1,6 @@
 import { ApplicationFailure } from "@temporalio/common";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { dlo, environmentOf } from "../cli/dlo.ts";
+import { configWithJob, dlo, environmentOf, folderWith } from "../cli/dlo.ts";
 import { openWorld, until, type World } from "../setup/world.ts";
 import { openShop, type Shop } from "./shop.ts";
 
@@ -100,6 +100,37 @@ test("a letter is shown with where it failed, and retried from there", async () 
   expect(shop.called("reserve", "shown")).toBe(1);
   const mixed = await dlo(["retry", "shown", "--from-failure", "--input", "{}"], { env });
   expect(mixed).toMatchObject({ code: 2 });
+});
+
+test("it is looked at closely like any letter, but for its handler, which is not ours", async () => {
+  // What needs a person is no redrive's by itself.
+  shop.when("charge", "close-", () => {
+    throw ApplicationFailure.nonRetryable("the card service is down", "ECONNREFUSED");
+  });
+  for (const id of ["close-1", "close-2"]) await shop.failed("order", id, [{ id, amount: 1 }]);
+  shop.when("charge", "close-3", () => "paid");
+  const done = await shop.client.workflow.start("order", {
+    ...{ workflowId: "close-3", taskQueue: "shop", args: [{ id: "close-3", amount: 2 }] },
+  });
+  await done.result();
+  await adopt("--query", "WorkflowId STARTS_WITH 'close-'", "--yes");
+  const similar = await dlo(["similar", "close-1"], { env });
+  expect(similar).toMatchObject({ code: 0, stdout: expect.stringContaining("close-2") as string });
+  await until(async () => (await dlo(["diff", "close-1"], { env })).stdout.includes("amount"));
+  const folder = await folderWith({ "dlo.config.mjs": configWithJob });
+  const reproduced = await dlo(["reproduce", "close-1"], { env, cwd: folder });
+  expect(reproduced).toMatchObject({ code: 2 });
+  expect(reproduced.stderr).toContain("is a workflow of the app's own, which no job's handler runs");
+  const details = await world.dlo.temporal.workflow
+    .getHandle("dead-letter/close-1")
+    .query("__temporal_workflow_metadata");
+  expect(JSON.stringify(details)).toContain("a workflow of the app's own: its retry starts it as it was started");
+
+  shop.when("charge", "close-", () => "paid");
+  const many = await dlo(["retry", "--filter", "error:ECONNREFUSED", "--from-failure", "--yes"], { env });
+  expect(many).toMatchObject({ code: 0 });
+  expect(await world.dlo.letters.count("error:ECONNREFUSED status:recovered")).toMatchObject({ count: 2 });
+  expect(shop.called("reserve", "close-1")).toBe(1);
 });
 
 test("a watch adopts what fails from then on, from where it stopped", async () => {

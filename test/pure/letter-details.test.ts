@@ -31,6 +31,19 @@ const parked: LetterState = {
   requestIds: [],
 };
 
+test("those of an adopted workflow say so, and where its reset went back to", () => {
+  const details = letterDetails(
+    { ...parked, kind: "workflow", retries: 1, retryRunId: "r", resetTo: "before activity charge, event 11" },
+    "default",
+  );
+  expect(details).toContain(
+    "- **Adopted** a workflow of the app's own: its retry starts it as it was started, or resets it",
+  );
+  expect(details).toContain("- **Retries** 1, last run `r`, gone back to `before activity charge, event 11`");
+  expect(details).toContain("dlo retry 0197a3c0-0000-7000-8000-000000000001 --from-failure");
+  expect(letterDetails({ ...parked, kind: "activity" }, "default")).not.toContain("--from-failure");
+});
+
 test("the details of a parked letter say what died, why, when it expires, and what can be done", () => {
   expect(letterDetails(parked, "default")).toMatchInlineSnapshot(`
     "**import-movie** \`import-movie/1946\` — parked
