@@ -12,7 +12,9 @@ import { activityIdOf } from "../model/ids.ts";
 import { beginAdoption, endAdoption, findAdoption, sweptTo, watchedUntil } from "../schema/adoption-rows.ts";
 import { adoptRun, healKnown } from "./adopt-run.ts";
 import { type FoundRun, isSupported, pageRows, type Visibility, visibilityOf } from "./found-run.ts";
+import { inLanes } from "./in-lanes.ts";
 import { judgeRuns, type Verdict } from "./judge-runs.ts";
+import { nextSpan } from "./next-span.ts";
 import type { OfficeNeeds } from "./office-needs.ts";
 import { translated } from "./translated.ts";
 
@@ -54,7 +56,11 @@ export function adoptActivities(needs: AdoptNeeds): AdoptActivities {
           let atMs = await begin(needs, adoption, fromMs);
           let widthMs = adoption.asOfMs - atMs;
           while (atMs < adoption.asOfMs && Date.now() < until && !cancellationSignal.aborted) {
-            const span = await nextSpan(visibility, atMs, adoption.asOfMs, widthMs);
+            const span = await nextSpan(
+              visibility.count,
+              { fromMs: atMs, untilMs: adoption.asOfMs },
+              { most: pageRows, widthMs },
+            );
             // The next one is likely to be as full.
             widthMs = (span.untilMs - atMs) * 2;
             const found = span.isEmpty ? nothingSeen : await adoptSpan(needs, adoption, visibility, atMs, span.untilMs);
@@ -87,26 +93,6 @@ async function begin({ db }: AdoptNeeds, { id, dryRun }: Adoption, fromMs: numbe
   return Math.max(fromMs, swept?.getTime() ?? 0);
 }
 
-/** Ends of that many milliseconds are not split further: all of them are read, page by page. */
-const narrowestMs = 1_000;
-
-/** The next span of time that holds no more than a page: there is no order, but there is a count. */
-async function nextSpan(
-  visibility: Visibility,
-  fromMs: number,
-  endMs: number,
-  widthMs: number,
-): Promise<{ readonly untilMs: number; readonly isEmpty: boolean }> {
-  // Most often nothing more is left at all.
-  if ((await visibility.count(fromMs, endMs)) === 0) return { untilMs: endMs, isEmpty: true };
-  let width = Math.min(Math.max(widthMs, narrowestMs), endMs - fromMs);
-  for (;;) {
-    const count = await visibility.count(fromMs, fromMs + width);
-    if (count <= pageRows || width <= narrowestMs) return { untilMs: fromMs + width, isEmpty: count === 0 };
-    width = Math.max(Math.ceil(width / 2), narrowestMs);
-  }
-}
-
 async function adoptSpan(
   needs: AdoptNeeds,
   adoption: Adoption,
@@ -119,7 +105,7 @@ async function adoptSpan(
     const judge = await judgeRuns(needs, adoption.what, page);
     // Oldest first, as they happened; of one id one after the other.
     const runs = page.toSorted((one, other) => one.closedAtMs - other.closedAtMs);
-    const parts = await inLanes(runs, async (run) => await take(needs, adoption, run, await judge(run)));
+    const parts = await inLanes(runs, lanes, async (run) => await take(needs, adoption, run, await judge(run)));
     for (const part of parts) seen = addSeen(seen, part);
   }
   return seen;
@@ -156,17 +142,4 @@ function left(run: FoundRun, why: NotAdopted): AdoptSeen {
 
 function ownId({ jobId, info }: FoundRun): string {
   return info === undefined ? activityIdOf(jobId) : jobId;
-}
-
-async function inLanes<Item, Result>(
-  items: readonly Item[],
-  work: (item: Item) => Promise<Result>,
-): Promise<readonly Result[]> {
-  const results: Result[] = [];
-  let next = 0;
-  const lane = async () => {
-    for (let at = next++; at < items.length; at = next++) results[at] = await work(items[at] as Item);
-  };
-  await Promise.all(Array.from({ length: Math.min(lanes, items.length) }, lane));
-  return results;
 }

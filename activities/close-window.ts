@@ -1,8 +1,6 @@
 import type { Client } from "@temporalio/client";
+import { nextSpan, type Span } from "./next-span.ts";
 import { at, countRuns, type VisibleRun, visibleRuns } from "./visible-runs.ts";
-
-/** A window that is as short as this is read to its end, however many there are. */
-const shortestMs = 1_000;
 
 const windowRuns = 500;
 
@@ -10,25 +8,21 @@ const windowRuns = 500;
 export type ClosedWindow = { readonly runs: readonly VisibleRun[]; readonly untilMs: number };
 
 /**
- * The next window of runs that fit a query and closed in a span. Temporal lists them in no order, so that a place can only be kept
- * as a moment: the span is halved until what it holds is few enough. One count where there is nothing.
+ * The next window of runs that fit a query and closed in a span.
  *
  * @param most runs that a window holds
  */
 export async function closedWindow(
   client: Client,
   query: string,
-  span: { readonly fromMs: number; readonly untilMs: number },
+  span: Span,
   most = windowRuns,
 ): Promise<ClosedWindow> {
-  const { fromMs } = span;
-  for (let untilMs = span.untilMs; ; untilMs = fromMs + Math.ceil((untilMs - fromMs) / 2)) {
-    const inWindow = `(${query}) AND CloseTime >= ${at(fromMs)} AND CloseTime < ${at(untilMs)}`;
-    const count = await countRuns(client, inWindow);
-    if (count === 0) return { runs: [], untilMs };
-    if (count > most && untilMs - fromMs > shortestMs) continue;
-    return { runs: inOrder(await allRuns(client, inWindow)), untilMs };
-  }
+  const within = (fromMs: number, untilMs: number) =>
+    `(${query}) AND CloseTime >= ${at(fromMs)} AND CloseTime < ${at(untilMs)}`;
+  const count = async (fromMs: number, untilMs: number) => await countRuns(client, within(fromMs, untilMs));
+  const { fromMs, untilMs, isEmpty } = await nextSpan(count, span, { most });
+  return { untilMs, runs: isEmpty ? [] : inOrder(await allRuns(client, within(fromMs, untilMs))) };
 }
 
 /** All runs that fit a query: for what is known to be bounded. */

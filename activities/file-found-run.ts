@@ -1,6 +1,7 @@
 import type { Death } from "../model/death.ts";
 import type { FoundItem, Finding } from "../model/reconcile.ts";
-import { letterHead, openLetterOf } from "../schema/open-letters.ts";
+import { letterHead } from "../schema/letter-head.ts";
+import { openLetterOf } from "../schema/open-letters.ts";
 import { lookAtLetter, type SeenLetter } from "./look-at-letter.ts";
 import { parkRun } from "./park-run.ts";
 import { policyWithoutWorker } from "./policy-without-worker.ts";

@@ -4,7 +4,7 @@ import { emptyLedger } from "../model/ledger.ts";
 import { queuePolicy } from "../model/queue-policy.ts";
 import type { FoundItem } from "../model/reconcile.ts";
 import { isOpen } from "../model/status.ts";
-import { letterHead } from "../schema/open-letters.ts";
+import { letterHead } from "../schema/letter-head.ts";
 import { parkDeath } from "../schema/park-death.ts";
 import { settleLetter, type ToldState } from "../schema/settle-letter.ts";
 import { unrecordedRuns } from "../schema/unrecorded-runs.ts";

@@ -1,7 +1,8 @@
 import { isOpen } from "../model/status.ts";
 import { jobWorkflowIdOf, letterType } from "../model/ids.ts";
 import type { FoundItem } from "../model/reconcile.ts";
-import { letterHead, lettersOfWorkflows } from "../schema/open-letters.ts";
+import { letterHead } from "../schema/letter-head.ts";
+import { lettersOfWorkflows } from "../schema/open-letters.ts";
 import { wasPruned } from "../schema/was-pruned.ts";
 import { closingTimes } from "./closing-times.ts";
 import { closedWindow } from "./close-window.ts";

@@ -1,7 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { jobWorkflowIdOf, letterType } from "../model/ids.ts";
 import type { FoundItem } from "../model/reconcile.ts";
-import { letterHead, openWorkflows } from "../schema/open-letters.ts";
+import { letterHead } from "../schema/letter-head.ts";
+import { openWorkflows } from "../schema/open-letters.ts";
 import { differences, settleLetter } from "../schema/settle-letter.ts";
 import { lookAtLetter } from "./look-at-letter.ts";
 import { mendEach } from "./mend-each.ts";

@@ -1,18 +1,11 @@
-import { setTimeout as pause } from "node:timers/promises";
-import {
-  type Client,
-  isGrpcServiceError,
-  WorkflowExecutionAlreadyStartedError,
-  WorkflowFailedError,
-  type WorkflowHandle,
-} from "@temporalio/client";
-import { ApplicationFailure, CancelledFailure } from "@temporalio/common";
+import { type Client, isGrpcServiceError, type WorkflowHandle } from "@temporalio/client";
 import { v7 as uuidv7 } from "uuid";
 import { type Adoption, adoptKeys, type AdoptOptions, failedOnes, readAdoption } from "../model/adopt.ts";
 import type { AdoptOutcome } from "../model/adopt-activities.ts";
 import { adoptType, adoptWorkflowId, defaultOffice } from "../model/ids.ts";
-import { errorCodeOf, officeErrorOf, usage } from "../model/office-error.ts";
+import { usage } from "../model/office-error.ts";
 import { unknownWord } from "../model/suggest.ts";
+import { runInOffice } from "./run-in-office.ts";
 
 export type StartAdoptOptions = AdoptOptions & {
   /** The office that adopts. @default "dead-letter-office" */
@@ -31,9 +24,6 @@ export type StartAdoptOptions = AdoptOptions & {
  */
 export type AdoptRuns = (options: StartAdoptOptions) => Promise<AdoptOutcome>;
 
-/** How long an office may take to begin. */
-const officeMs = 20_000;
-
 export function adoptOf(temporal: Client): AdoptRuns {
   const { identity } = temporal.options;
   return async (given) => {
@@ -43,7 +33,14 @@ export function adoptOf(temporal: Client): AdoptRuns {
     const { office = defaultOffice, ...options } = given;
     const asked = readAdoption(options, { id: uuidv7(), by: identity ?? "unknown", atMs: Date.now() });
     await checkQuery(temporal, asked);
-    return await ended(await startWorkflow(temporal, office, asked, options), asked.id);
+    return await runInOffice<AdoptOutcome, number>(temporal, {
+      ...{ type: adoptType, workflowId: adoptWorkflowId(asked.id), office, id: asked.id },
+      options: { ...options, id: asked.id, by: asked.by },
+      summary: `${asked.dryRun ? "count" : "adopt"} ${asked.what}: ${asked.query}`,
+      ...{ verb: "adopt", table: "dlo.adoptions" },
+      findRow: begun,
+      onRow: () => undefined,
+    });
   };
 }
 
@@ -73,57 +70,8 @@ export async function checkQuery(temporal: Client, { query, what }: Pick<Adoptio
 /** gRPC's numbers. */
 const [invalidArgument, unimplemented] = [3, 12];
 
-async function startWorkflow(temporal: Client, office: string, asked: Adoption, options: AdoptOptions) {
-  const workflowId = adoptWorkflowId(asked.id);
-  try {
-    return await temporal.workflow.start(adoptType, {
-      workflowId,
-      taskQueue: office,
-      workflowIdReusePolicy: "REJECT_DUPLICATE",
-      // Read once more by the office: what a newer client knows, an older office refuses.
-      args: [{ ...options, id: asked.id, by: asked.by }],
-      staticSummary: `${asked.dryRun ? "count" : "adopt"} ${asked.what}: ${asked.query}`.slice(0, 200),
-    });
-  } catch (error) {
-    // The same id again: the first one counts.
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return temporal.workflow.getHandle(workflowId);
-    throw error;
-  }
-}
-
-async function ended(handle: WorkflowHandle, id: string): Promise<AdoptOutcome> {
-  const over = new AbortController();
-  const answer = (handle.result() as Promise<AdoptOutcome>).finally(() => over.abort());
-  answer.catch(() => undefined);
-  await pause(officeMs, undefined, { signal: over.signal }).catch(() => undefined);
-  if (!over.signal.aborted && !(await isBegun(handle))) {
-    await handle.terminate("no office began it in time");
-    throw officeErrorOf(
-      "WAIT_TIMEOUT",
-      `No office has begun to adopt within ${officeMs / 1000} seconds, so nothing was adopted. Is one running? (dlo office, or dlo dev)`,
-      { id },
-    );
-  }
-  try {
-    return await answer;
-  } catch (error) {
-    throw translate(error, id);
-  }
-}
-
 /** Its first task was done: more than its start and that task's wait stand in its history. */
-async function isBegun(handle: WorkflowHandle): Promise<boolean> {
-  return (await handle.describe()).historyLength > 2;
-}
-
-function translate(error: unknown, id: string): unknown {
-  if (!(error instanceof WorkflowFailedError)) return error;
-  if (error.cause instanceof CancelledFailure)
-    return officeErrorOf(
-      "JOB_CANCELLED",
-      `Adoption ${id} was cancelled. How many it had adopted by then is in dlo.adoptions`,
-      { id },
-    );
-  const code = error.cause instanceof ApplicationFailure ? errorCodeOf({ code: error.cause.type }) : undefined;
-  return code === undefined ? error : officeErrorOf(code, error.cause?.message ?? "", { id }, { cause: error });
+async function begun(handle: WorkflowHandle): Promise<number | undefined> {
+  const { historyLength } = await handle.describe();
+  return historyLength > 2 ? historyLength : undefined;
 }

@@ -8,7 +8,7 @@ import {
 import { ApplicationFailure, CancelledFailure } from "@temporalio/common";
 import { errorCodeOf, officeErrorOf } from "../model/office-error.ts";
 
-/** Long work that an office does as a workflow, with a row that tells of it from its beginning on. */
+/** Long work that an office does as a workflow, and that tells how far it has come. */
 export type OfficeWork<Row> = {
   readonly type: string;
   readonly workflowId: string;
@@ -17,11 +17,11 @@ export type OfficeWork<Row> = {
   readonly summary: string;
   /** As it follows "No office has begun to", such as `prune`. */
   readonly verb: string;
-  /** Where the row stands, such as `dlo.prunes`. */
+  /** Where it tells of itself, such as `dlo.prunes`. */
   readonly table: string;
   readonly id: string;
   /** Undefined: the office has not begun. */
-  readonly findRow: () => Promise<Row | undefined>;
+  readonly findRow: (handle: WorkflowHandle) => Promise<Row | undefined>;
   /** Is told of the row at most twice a second. */
   readonly onRow: (row: Row) => void;
 };
@@ -46,7 +46,7 @@ export async function runInOffice<Outcome, Row>(temporal: Client, work: OfficeWo
   for (let waitMs = firstLookMs; ; waitMs = lookMs) {
     await pause(waitMs, undefined, { signal: over.signal }).catch(() => undefined);
     if (over.signal.aborted) break;
-    const row = await work.findRow();
+    const row = await work.findRow(handle);
     if (row === undefined && Date.now() > until) {
       await handle.terminate("no office began it in time");
       throw officeErrorOf(

@@ -70,11 +70,3 @@ export async function openLetterOf(db: Db, namespace: string, workflowId: string
     return found;
   });
 }
-
-/** A letter by its id, open or closed. */
-export async function letterHead(db: Db, id: string): Promise<LetterHead | undefined> {
-  return await translatingErrors(db, async () => {
-    const [found] = await db.select(letterHeadColumns).from(deadLetters).where(eq(deadLetters.id, id));
-    return found;
-  });
-}
