@@ -4,10 +4,8 @@ import type { Client } from "@temporalio/client";
 import { v5 as uuidv5 } from "uuid";
 import type { Capture } from "../model/capture.ts";
 import { type CapturePolicy, mayCapture } from "../model/capture-policy.ts";
-import type { Codec, QueueOptions } from "../model/config.ts";
 import { defaultDeadLetterPolicy, type DeadLetterPolicy } from "../model/contract.ts";
 import type { Death } from "../model/death.ts";
-import type { FingerprintRule } from "../model/fingerprint-rule.ts";
 import { jobWorkflowIdOf } from "../model/ids.ts";
 import { letterAttributes } from "../model/letter-start.ts";
 import { expiryFrom } from "../model/letter-state.ts";
@@ -15,33 +13,21 @@ import type { CaptureAsk, CaptureRefusal, CaptureVerdict, JobDescription } from 
 import { maximumInputBytes } from "../model/maximum-input.ts";
 import { inputTooLarge, jobUnknown } from "../model/office-error.ts";
 import { ownPolicy, queuePolicy, unlessSaid } from "../model/queue-policy.ts";
-import type { KeepingDefaults } from "../model/resolve-contract.ts";
 import type { SearchAttribute } from "../model/search-attributes.ts";
-import type { Db } from "../schema/database.ts";
 import { findCaptured } from "../schema/find-captured.ts";
 import { letterOfRow } from "../schema/letter-of-row.ts";
 import { type ParkedLetter, parkDeath } from "../schema/park-death.ts";
 import type { LetterHead } from "../schema/rows.ts";
 import type { JobDescriptions } from "./job-descriptions.ts";
+import type { OfficeNeeds } from "./office-needs.ts";
 import { readRun, type StartedRun } from "./read-run.ts";
 import { runDeath } from "./run-death.ts";
 import { runInput } from "./run-input.ts";
 import type { Payload } from "./stored-payloads.ts";
 import { translated } from "./translated.ts";
 
-/** What of the office's needs a capture has, and what jobs are. */
-export type CaptureNeeds = {
-  readonly db: Db;
-  readonly client: Client;
-  readonly codecs: readonly Codec[];
-  readonly queues: Readonly<Record<string, QueueOptions>>;
-  readonly defaults: KeepingDefaults;
-  readonly redact: readonly string[];
-  readonly fingerprint: readonly FingerprintRule[];
-  readonly capture: CapturePolicy;
-  readonly searchAttributes: readonly SearchAttribute[];
-  readonly descriptions: JobDescriptions;
-};
+/** What the office needs of a capture, and what jobs are. */
+export type CaptureNeeds = OfficeNeeds & { readonly descriptions: JobDescriptions };
 
 /**
  * Makes a letter of the record with which the calling workflow was begun. Safe to repeat: the record's source is its workflow id, its
@@ -89,7 +75,7 @@ export function recordDeathOf(namespace: string, workflowId: string) {
 
 /** Writes a captured record as a letter. Safe to repeat. */
 export async function parkCaptured(
-  needs: Pick<CaptureNeeds, "db" | "codecs" | "queues" | "defaults" | "redact" | "fingerprint">,
+  needs: OfficeNeeds,
   {
     requestId,
     letterId,

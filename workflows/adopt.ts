@@ -5,7 +5,6 @@ import {
   isCancellation,
   proxyActivities,
   setCurrentDetails,
-  uuid4,
   workflowInfo,
 } from "@temporalio/workflow";
 import { type Adoption, type AdoptOptions, readAdoption } from "../model/adopt.ts";
@@ -16,6 +15,7 @@ import {
   type AdoptSeen,
   nothingSeen,
 } from "../model/adopt-activities.ts";
+import { uuid7 } from "./uuid7.ts";
 
 /*
  * Makes letters of failed workflows that this project did not write: slice by slice, each of which is one activity over many
@@ -75,10 +75,4 @@ function show({ query, what, dryRun }: Adoption, { adopted }: AdoptSeen): void {
   setCurrentDetails(
     dryRun ? `Counts ${which}.\n\n**Found:** ${adopted}` : `Makes letters of ${which}.\n\n**Adopted:** ${adopted}`,
   );
-}
-
-/** Ids sort by when they were made; a workflow's own randomness has no such kind. */
-function uuid7(): string {
-  const time = Date.now().toString(16).padStart(12, "0");
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${uuid4().slice(15)}`;
 }

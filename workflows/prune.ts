@@ -5,11 +5,11 @@ import {
   isCancellation,
   proxyActivities,
   setCurrentDetails,
-  uuid4,
   workflowInfo,
 } from "@temporalio/workflow";
 import { type Prune, type PruneOptions, readPrune, ruleSummary } from "../model/prune.ts";
 import type { PruneActivities, PruneOutcome, PrunePlace } from "../model/prune-activities.ts";
+import { uuid7 } from "./uuid7.ts";
 
 /*
  * Deletes closed letters past their keep time: slice by slice, each of which is one activity of many batches, however many
@@ -65,10 +65,4 @@ function readOrFail(options: PruneOptions): Prune {
 
 function show(asked: Prune, letters: number): void {
   setCurrentDetails(`Deletes letters ${ruleSummary(asked)}.\n\n**Deleted:** ${letters}`);
-}
-
-/** Ids sort by when they were made; a workflow's own randomness has no such kind. */
-function uuid7(): string {
-  const time = Date.now().toString(16).padStart(12, "0");
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${uuid4().slice(15)}`;
 }

@@ -5,7 +5,6 @@ import {
   isCancellation,
   proxyActivities,
   setCurrentDetails,
-  uuid4,
   workflowInfo,
 } from "@temporalio/workflow";
 import type { JobActivities } from "../model/letter-activities.ts";
@@ -23,6 +22,7 @@ import type {
   ReconcilePlace,
   WantedContract,
 } from "../model/reconcile-activities.ts";
+import { uuid7 } from "./uuid7.ts";
 
 /*
  * Compares Temporal and Postgres, and mends what differs: slice by slice, each of which is one activity, however much there is
@@ -111,10 +111,4 @@ function show(asked: Reconcile, report: ReconcileReport, place?: ReconcilePlace)
       `**Found:** ${foundInAll(report) === 0 ? "nothing" : found.join(", ")}; **mended:** ${report.mended}`,
     ].join("\n\n"),
   );
-}
-
-/** Ids sort by when they were made; a workflow's own randomness has no such kind. */
-function uuid7(): string {
-  const time = Date.now().toString(16).padStart(12, "0");
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${uuid4().slice(15)}`;
 }
