@@ -59,8 +59,12 @@ test("the help names what is built, and nothing else", async () => {
 
     Act on many:
       redrive [options] [filter...]      Retry many dead letters, at a safe rate
-      adopt [options]                    Make dead letters of workflows that failed without us
       prune [options] [filter...]        Delete closed letters past their keep time
+
+    Let nothing escape:
+      reconcile [options]                Mend what differs between Temporal and Postgres
+      adopt [options]                    Make dead letters of workflows that failed without us
+      capture [options] <file>           Make letters of records that failed outside Temporal
 
     Act on letters:
       retry [options] [id...]            Run a dead letter's job again
@@ -74,8 +78,7 @@ test("the help names what is built, and nothing else", async () => {
       discard [options] [id...]          Close a dead letter for good, without another run
       reopen [options] [id...]           Open an expired or discarded letter again
 
-    Bring them in, take them out:
-      capture [options] <file>           Make letters of records that failed outside Temporal
+    Take them elsewhere:
       export [options] [filter...]       Write letters out as CSV, JSON lines or Parquet
       import [options] <file>            Bring exported letters back, here or elsewhere
 
@@ -103,7 +106,7 @@ test("the help names what is built, and nothing else", async () => {
     Temporal and Postgres are found by flags, then DLO_DATABASE_URL and Temporal's own environment
     (TEMPORAL_ADDRESS, profiles), then a stack that runs in this folder (dlo dev)."
   `);
-  for (const later of ["reconcile", "serve"]) expect(stdout).not.toContain(`  ${later}`);
+  for (const later of ["serve"]) expect(stdout).not.toContain(`  ${later}`);
 });
 
 test("the help of a command", async () => {
