@@ -195,6 +195,27 @@ test("a letter continues as new while its retry runs, and hears the outcome", as
   expect(notes).toBeGreaterThan(10);
 });
 
+test("one that cannot be read is told, and holds up no other", async () => {
+  await fail("unread-1");
+  await fail("unread-2");
+  const { workflowService } = world.dlo.temporal;
+  const real = workflowService.getWorkflowExecutionHistory.bind(workflowService) as (ask: unknown) => Promise<unknown>;
+  const spied = vi
+    .spyOn(workflowService, "getWorkflowExecutionHistory")
+    .mockImplementation(((ask: { execution?: { workflowId?: string } }) =>
+      ask.execution?.workflowId === "unread-1" ? Promise.resolve({ history: {} }) : real(ask)) as never);
+  try {
+    expect(await world.dlo.adopt({ query: "WorkflowId STARTS_WITH 'unread-'" })).toMatchObject({
+      ...{ adopted: 1, skipped: { refused: 1 } },
+      left: [{ id: "unread-1", said: expect.stringContaining("has no first event") as string }],
+    });
+  } finally {
+    spied.mockRestore();
+  }
+  // When it can be read, it is adopted.
+  expect(await world.dlo.adopt({ query: "WorkflowId STARTS_WITH 'unread-'" })).toMatchObject({ adopted: 1 });
+});
+
 test("a retry's chain is followed when Temporal has forgotten how it began", async () => {
   const { workflowService, workflow } = world.dlo.temporal;
   const id = "forgets";

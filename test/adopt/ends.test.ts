@@ -341,6 +341,18 @@ test("a retry from the failure that was cancelled can be asked for once more", a
   expect(shop.called("reserve", "halted")).toBe(1);
 });
 
+test("one that no letter can be made of is told, and holds up no other", async () => {
+  const long = `odd-${"x".repeat(990)}`;
+  await shop.failed("refuseOrder", long, [{ id: "odd", amount: 1 }]);
+  await shop.failed("refuseOrder", "odd-one", [{ id: "odd", amount: 1 }]);
+  expect(await world.dlo.adopt({ query: "WorkflowId STARTS_WITH 'odd-'" })).toMatchObject({
+    ...{ adopted: 1, skipped: { refused: 1 } },
+    left: [{ id: long, why: "refused" }],
+  });
+  expect(await world.sql`select 1 from dlo.dead_letters where workflow_id = ${long}`).toEqual([]);
+  expect(await letter("odd-one")).toMatchObject({ status: "parked" });
+});
+
 test("the app holds the id: the letter waits for its run, and hears how that ends", async () => {
   shop.when("charge", "held", declined);
   await shop.failed("order", "held", [{ id: "held", amount: 1 }]);
