@@ -1,4 +1,6 @@
+import { AssertionError } from "node:assert";
 import { Context } from "@temporalio/activity";
+import { isGrpcServiceError } from "@temporalio/client";
 import {
   addSeen,
   type AdoptActivities,
@@ -105,19 +107,44 @@ async function adoptSpan(
     const judge = await judgeRuns(needs, adoption.what, page);
     // Oldest first, as they happened; of one id one after the other.
     const runs = page.toSorted((one, other) => one.closedAtMs - other.closedAtMs);
-    const parts = await inLanes(runs, lanes, async (run) => await take(needs, adoption, run, await judge(run)));
+    const parts = await inLanes(
+      runs,
+      lanes,
+      async (run) => await orRefused(run, async () => await take(needs, adoption, run, await judge(run))),
+    );
     for (const part of parts) seen = addSeen(seen, part);
   }
   return seen;
 }
 
+/** One of which no letter can be made holds up no other; where Postgres or Temporal does not answer, all of it is tried again. */
+async function orRefused(run: FoundRun, work: () => Promise<AdoptSeen>): Promise<AdoptSeen> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isAboutTheRun(error)) throw error;
+    return left(run, "refused", error.message);
+  }
+}
+
+/** What no repeat can change, and that alone, since what a watch has passed it does not see again. */
+function isAboutTheRun(error: unknown): error is Error {
+  if (error instanceof AssertionError) return true;
+  // The client wraps the server's answer.
+  const answer = isGrpcServiceError(error) ? error : error instanceof Error ? error.cause : undefined;
+  return isGrpcServiceError(answer) && answer.code === invalidArgument;
+}
+
+/** gRPC's number. */
+const invalidArgument = 3;
+
 async function take(needs: AdoptNeeds, adoption: Adoption, run: FoundRun, verdict: Verdict): Promise<AdoptSeen> {
   if ("why" in verdict) {
-    const { why, death } = verdict;
+    const { why, death, said } = verdict;
     // Of this very adoption, before a crash.
     const isOwn = death !== undefined && death.adoption === adoption.id;
     if (death !== undefined && !adoption.dryRun) await healKnown(needs, run, death);
-    return isOwn ? adopted(run, death.queue, death.letterId) : left(run, why);
+    return isOwn ? adopted(run, death.queue, death.letterId) : left(run, why, said);
   }
   const { queue } = verdict.adopt;
   if (adoption.dryRun) return adopted(run, queue);
@@ -135,9 +162,10 @@ function adopted(run: FoundRun, queue: string, letterId?: string): AdoptSeen {
   return { ...nothingSeen, adopted: 1, groups: [{ type, queue, count: 1 }], samples: [sample] };
 }
 
-function left(run: FoundRun, why: NotAdopted): AdoptSeen {
+function left(run: FoundRun, why: NotAdopted, said?: string): AdoptSeen {
   const { runId, type } = run;
-  return { ...nothingSeen, skipped: { [why]: 1 }, left: [{ id: ownId(run), runId, type, why }] };
+  const told = { id: ownId(run), runId, type, why, ...(said === undefined ? {} : { said: said.slice(0, 500) }) };
+  return { ...nothingSeen, skipped: { [why]: 1 }, left: [told] };
 }
 
 function ownId({ jobId, info }: FoundRun): string {

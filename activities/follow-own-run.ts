@@ -38,6 +38,13 @@ export async function followOwnRun(
         runId = ended.next;
         continue;
       }
+      if (ended?.outcome === "gone" && kind !== "activity") {
+        const latest = await latestOfChain(client, workflowId, firstRunId);
+        if (latest !== undefined && latest !== runId) {
+          runId = latest;
+          continue;
+        }
+      }
       if (ended !== undefined) return { runId, excepted: false, outcome: ended.outcome };
       const leftMs = until - Date.now();
       if (leftMs <= 0 || cancellationSignal.aborted)
@@ -89,6 +96,16 @@ async function workflowEnd(client: Client, workflowId: string, runId: string): P
   // A cron schedule begins its next run whatever became of this one.
   const next = nextRunId === undefined || status === "completed" ? {} : { next: nextRunId };
   return { outcome: status === "continued" ? "gone" : status, ...next };
+}
+
+/** The latest run of a chain of which Temporal has forgotten the beginning: one that goes on for longer than history is kept. */
+async function latestOfChain(client: Client, workflowId: string, firstRunId: string): Promise<string | undefined> {
+  const { namespace } = client.options;
+  const described = await orGone(
+    async () => await client.workflowService.describeWorkflowExecution({ namespace, execution: { workflowId } }),
+  );
+  const { firstRunId: first, execution } = described?.workflowExecutionInfo ?? {};
+  return first === firstRunId ? (execution?.runId ?? undefined) : undefined;
 }
 
 async function activityEnd(client: Client, workflowId: string, runId: string): Promise<Ended | undefined> {

@@ -3,7 +3,7 @@ import proto from "@temporalio/proto";
 import { type AdoptPolicies, adoptPolicyOf } from "../model/adopt-policy.ts";
 import type { AdoptWhat, NotAdopted } from "../model/adopt.ts";
 import type { DeadLetterPolicy } from "../model/contract.ts";
-import { activityIdOf, jobWorkflowIdOf, reservedTypes } from "../model/ids.ts";
+import { activityIdOf, jobWorkflowIdOf, letterWorkflowId, reservedTypes } from "../model/ids.ts";
 import type { Db } from "../schema/database.ts";
 import { jobTypes, type KnownDeath, type KnownId, knownIds } from "../schema/known-runs.ts";
 import type { FoundRun } from "./found-run.ts";
@@ -19,7 +19,13 @@ export type JudgeNeeds = {
 
 export type Verdict =
   | { readonly adopt: DeadLetterPolicy }
-  | { readonly why: NotAdopted; /** Where it is `known`. */ readonly death?: KnownDeath };
+  | {
+      readonly why: NotAdopted;
+      /** Where it is `known`. */
+      readonly death?: KnownDeath;
+      /** Where it is `refused`. */
+      readonly said?: string;
+    };
 
 /** Says of each of these runs whether it is to be adopted, and why not. Asks Temporal only of what the tables leave open. */
 export async function judgeRuns(
@@ -59,8 +65,14 @@ function judgeByRow(
   // Its end is its letter's to record.
   if (id?.isRetrying === true) return { why: "retrying" };
   const policy = adoptPolicyOf(policies, run.type);
-  return policy === false ? { why: "policy" } : { adopt: policy };
+  if (policy === false) return { why: "policy" };
+  if (Buffer.byteLength(letterWorkflowId(run.jobId)) > longestIdBytes)
+    return { why: "refused", said: "its id is so long that Temporal takes no letter's id made of it" };
+  return { adopt: policy };
 }
+
+/** Temporal's `limit.maxIDLength`, unless the server is told otherwise. */
+const longestIdBytes = 1000;
 
 /** Undefined: Temporal has forgotten it. */
 type Latest = { readonly runId: string; readonly isRunning: boolean; readonly isCompleted: boolean } | undefined;

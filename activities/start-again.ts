@@ -99,21 +99,24 @@ type Place = { readonly runId: string; readonly to: ResetTo } | Extract<StartedA
  * one, and one that completed would be done again.
  */
 async function resetPlace({ client, codecs }: OfficeNeeds, ask: StartAgain): Promise<Place> {
-  const { workflowId, diedRunId: runId } = ask;
+  const { workflowId, diedRunId: runId, retryRunId } = ask;
   const { workflowService, options } = client;
   const describe = async (execution: { workflowId: string; runId?: string }) =>
     await workflowService.describeWorkflowExecution({ namespace: options.namespace, execution });
   try {
     const { workflowExecutionInfo: latest } = await describe({ workflowId });
     const latestRunId = latest?.execution?.runId ?? "";
-    if (latestRunId !== runId) {
-      const { workflowExtendedInfo } = await describe({ workflowId, runId });
-      // Its own reset, of a try that a crash interrupted; or one by hand, which is what was asked for, too.
-      if (workflowExtendedInfo?.resetRunId === latestRunId) return { as: "started", runId: latestRunId };
-    }
+    const resetOf = async (of: string) =>
+      (await describe({ workflowId, runId: of })).workflowExtendedInfo?.resetRunId || undefined;
+    // Resets of it, one of the other: an earlier retry that was cancelled has left no death.
+    let tip = runId;
+    for (let next: string | undefined = tip; tip !== latestRunId && next !== undefined; next = await resetOf(tip))
+      tip = next;
+    // Its own reset, of a try that a crash interrupted; or one by hand, which is what was asked for, too.
+    if (tip !== runId && tip === latestRunId && tip !== retryRunId) return { as: "started", runId: tip };
     if (!latest?.closeTime || latest.status === WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED)
       return { as: "held" };
-    if (latestRunId !== runId)
+    if (latestRunId !== tip)
       throw refused(
         `run ${runId} is not the latest one of ${workflowId}: ${latestRunId} is, and a reset of the older one would end it. Adopt that one first (dlo adopt), or retry from the start`,
       );
@@ -122,7 +125,7 @@ async function resetPlace({ client, codecs }: OfficeNeeds, ask: StartAgain): Pro
       throw refused(
         `run ${runId} of ${workflowId} has done nothing yet that it could go back to. Retry from the start`,
       );
-    return { runId, to: end.resetPoint };
+    return { runId: tip, to: end.resetPoint };
   } catch (error) {
     if (!isGone(error)) throw error;
     throw refused(`the history of run ${runId} of ${workflowId} is gone. Retry from the start: that needs no history`);

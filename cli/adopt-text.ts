@@ -59,7 +59,8 @@ function skippedLines({ skipped, left }: AdoptOutcome): string[] {
     ...whys.map(([why, count]) => {
       const example = left.find((run) => run.why === why);
       const such = example === undefined ? "" : `, such as ${name(example.type)} ${name(example.id)}`;
-      return `  ${count.toLocaleString("en-US")} ${notAdoptedInWords[why]}${such}`;
+      const said = example?.said === undefined ? "" : `: ${cut(oneLine(example.said), 200)}`;
+      return `  ${count.toLocaleString("en-US")} ${notAdoptedInWords[why]}${such}${said}`;
     }),
   ];
 }

@@ -12,7 +12,11 @@ export type SqsItem = {
   readonly messageId: string;
   readonly body: string;
   readonly eventSourceARN: string;
-  readonly attributes: { readonly ApproximateReceiveCount?: string; readonly SentTimestamp?: string };
+  readonly attributes: {
+    readonly ApproximateReceiveCount?: string;
+    readonly SentTimestamp?: string;
+    readonly MessageGroupId?: string;
+  };
   readonly messageAttributes: Readonly<
     Record<string, { readonly stringValue?: string; readonly binaryValue?: string; readonly dataType: string }>
   >;
@@ -30,7 +34,7 @@ export type SqsOptions = {
 
 /**
  * Processes a batch one item after the other. What fails becomes a letter whose retry runs the job; only what was neither processed
- * nor captured is reported to Lambda, which brings it again.
+ * nor captured is reported to Lambda, which brings it again. In a FIFO queue that holds back what is behind it in its group.
  */
 export function capturingBatch<Item extends SqsItem>(
   { letters }: Pick<Dlo, "letters">,
@@ -40,7 +44,13 @@ export function capturingBatch<Item extends SqsItem>(
 ): (batch: SqsBatch<Item>) => Promise<SqsAnswer> {
   return async ({ Records: items }) => {
     const batchItemFailures: { itemIdentifier: string }[] = [];
+    const held = new Set<string>();
     for (const item of items) {
+      const group = orderedGroup(item);
+      if (group !== undefined && held.has(group)) {
+        batchItemFailures.push({ itemIdentifier: item.messageId });
+        continue;
+      }
       try {
         await process(item);
       } catch (error) {
@@ -53,7 +63,9 @@ export function capturingBatch<Item extends SqsItem>(
               return false;
             },
           ));
-        if (!isTaken) batchItemFailures.push({ itemIdentifier: item.messageId });
+        if (isTaken) continue;
+        batchItemFailures.push({ itemIdentifier: item.messageId });
+        if (group !== undefined) held.add(group);
       }
     }
     return { batchItemFailures };
@@ -74,6 +86,11 @@ function recordOf(item: SqsItem, job: CapturedRecord["job"], error: unknown): Ca
     error,
     attempts: receives(item),
   };
+}
+
+/** Ordinary queues have groups, too, to share themselves out fairly: there they are no order. */
+function orderedGroup({ eventSourceARN, attributes }: SqsItem): string | undefined {
+  return eventSourceARN.endsWith(".fifo") ? attributes.MessageGroupId : undefined;
 }
 
 function receives({ attributes }: SqsItem): number {

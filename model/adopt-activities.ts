@@ -47,7 +47,11 @@ export type AdoptedRun = {
   readonly letterId?: string;
 };
 
-export type NotAdoptedRun = Pick<AdoptedRun, "id" | "runId" | "type"> & { readonly why: NotAdopted };
+export type NotAdoptedRun = Pick<AdoptedRun, "id" | "runId" | "type"> & {
+  readonly why: NotAdopted;
+  /** What is wrong, where it is `refused`. At most 500 characters. */
+  readonly said?: string;
+};
 
 export type AdoptOutcome = AdoptSeen & {
   readonly id: string;

@@ -46,6 +46,7 @@ export const notAdoptedWhys = [
   "ours",
   "job",
   "policy",
+  "refused",
 ] as const;
 
 export type NotAdopted = (typeof notAdoptedWhys)[number];
@@ -63,6 +64,7 @@ export const notAdoptedInWords = {
   ours: "of Dead Letter Office itself",
   job: "of a job, which parks itself",
   policy: "left alone, as the office's configuration says",
+  refused: "of which no letter can be made",
 } as const satisfies Record<NotAdopted, string>;
 
 export const adoptKeys = [

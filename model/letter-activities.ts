@@ -121,6 +121,8 @@ export type StartAgain = Omit<BeginRetry, "automatic"> & {
   readonly workflowId: string;
   /** The run that died last. */
   readonly diedRunId: string;
+  /** Of the last retry, if there was one. */
+  readonly retryRunId?: string;
   /** In place of the one that it was started on. */
   readonly taskQueue?: string;
   readonly fromFailure?: true;
@@ -189,6 +191,8 @@ export type DeathRecord = {
   readonly kind?: ForeignKind;
   /** Whether the letter started the run itself: its input is then the row's. */
   readonly ownRun: boolean;
+  /** The run that the letter started, where this one goes on in its place: it may have another input. */
+  readonly begunAs?: string;
   /** The redrive that started the run. */
   readonly redrive?: string;
   readonly expiresAtMs: number | null;

@@ -524,6 +524,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
       begun = await office.startAgain({
         ...{ letterId: state.letterId, revision, event, ...amendmentOf(command), kind },
         ...{ workflowId: state.jobWorkflowId, diedRunId: state.lastDeath.runId },
+        ...(state.retryRunId !== undefined && { retryRunId: state.retryRunId }),
         ...(taskQueue !== undefined && { taskQueue }),
         ...("fromFailure" in command && command.fromFailure === true && { fromFailure: true as const }),
       });
@@ -658,6 +659,7 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
       atMs,
       ...(ownRun && state.redrive !== undefined && { redrive: state.redrive }),
       ...(state.kind !== undefined && { kind: state.kind }),
+      ...(ownRun && state.kind !== undefined && state.retryRunId !== runId && { begunAs: state.retryRunId }),
     });
     state = { ...state, revision, status: "parked", expiresAtMs };
     const dropped = dropCode();

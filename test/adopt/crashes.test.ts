@@ -74,6 +74,18 @@ async function counted(id: string) {
   return row;
 }
 
+const gone = () => Promise.reject(Object.assign(new ServiceError("gone"), { code: 5, details: "gone", metadata: {} }));
+
+/** Begins a letter's workflow as the reconciler does it: from its row. */
+async function tellFromRow(letterId: string): Promise<void> {
+  const { tellLetter } = await import("../../activities/tell-letter.ts");
+  const { letterHead } = await import("../../schema/letter-head.ts");
+  const { openDatabase } = await import("../../schema/database.ts");
+  await using database = openDatabase(world.databaseUrl);
+  const needs = { client: world.dlo.temporal, taskQueue: "dead-letter-office", searchAttributes: [] };
+  await tellLetter(needs, (await letterHead(database.db, letterId))!);
+}
+
 test.each(["before-signal", "after-signal"])("a crash %s leaves one letter, whose workflow knows it", async (id) => {
   await fail(id);
   const outcome = await world.dlo.adopt({ query: `WorkflowId = '${id}'` });
@@ -154,13 +166,7 @@ test("a letter that somebody terminated while its retry ran is begun anew, and g
   expect(letter.status).toBe("retrying");
   await until(() => pay !== undefined);
   await world.dlo.temporal.workflow.getHandle(letterWorkflowId(id)).terminate("by mistake");
-  // As the reconciler does it: from the row.
-  const { tellLetter } = await import("../../activities/tell-letter.ts");
-  const { letterHead } = await import("../../schema/letter-head.ts");
-  const { openDatabase } = await import("../../schema/database.ts");
-  await using database = openDatabase(world.databaseUrl);
-  const needs = { client: world.dlo.temporal, taskQueue: "dead-letter-office", searchAttributes: [] };
-  await tellLetter(needs, (await letterHead(database.db, letter.id))!);
+  await tellFromRow(letter.id);
   const handle = world.dlo.temporal.workflow.getHandle(letterWorkflowId(id));
   expect(await handle.query<LetterState>("state")).toMatchObject({ status: "retrying", retryRunId: letter.retryRunId });
   pay("paid");
@@ -189,14 +195,63 @@ test("a letter continues as new while its retry runs, and hears the outcome", as
   expect(notes).toBeGreaterThan(10);
 });
 
+test("one that cannot be read is told, and holds up no other", async () => {
+  await fail("unread-1");
+  await fail("unread-2");
+  const { workflowService } = world.dlo.temporal;
+  const real = workflowService.getWorkflowExecutionHistory.bind(workflowService) as (ask: unknown) => Promise<unknown>;
+  const spied = vi
+    .spyOn(workflowService, "getWorkflowExecutionHistory")
+    .mockImplementation(((ask: { execution?: { workflowId?: string } }) =>
+      ask.execution?.workflowId === "unread-1" ? Promise.resolve({ history: {} }) : real(ask)) as never);
+  try {
+    expect(await world.dlo.adopt({ query: "WorkflowId STARTS_WITH 'unread-'" })).toMatchObject({
+      ...{ adopted: 1, skipped: { refused: 1 } },
+      left: [{ id: "unread-1", said: expect.stringContaining("has no first event") as string }],
+    });
+  } finally {
+    spied.mockRestore();
+  }
+  // When it can be read, it is adopted.
+  expect(await world.dlo.adopt({ query: "WorkflowId STARTS_WITH 'unread-'" })).toMatchObject({ adopted: 1 });
+});
+
+test("a retry's chain is followed when Temporal has forgotten how it began", async () => {
+  const { workflowService, workflow } = world.dlo.temporal;
+  const id = "forgets";
+  shop.when("charge", id, declined);
+  await shop.failed("relay", id, [id, 2]);
+  await world.dlo.adopt({ query: `WorkflowId = '${id}'` });
+  shop.when("charge", id, () => "paid");
+  const charges = shop.called("charge", id);
+  const letter = await world.dlo.letters.retry(id);
+  const runId = letter.retryRunId!;
+  await until(() => shop.called("charge", id) === charges + 3);
+  // Nobody listens while it is forgotten. A server takes half a minute to delete a run for good.
+  await workflow.getHandle(letterWorkflowId(id)).terminate();
+  const real = workflowService.getWorkflowExecutionHistoryReverse.bind(workflowService) as (
+    ask: unknown,
+  ) => Promise<unknown>;
+  const spied = vi
+    .spyOn(workflowService, "getWorkflowExecutionHistoryReverse")
+    .mockImplementation(((ask: { execution?: { runId?: string } }) =>
+      ask.execution?.runId === runId ? gone() : real(ask)) as never);
+  try {
+    await tellFromRow(letter.id);
+    await workflow.getHandle(id).signal("arrive");
+    await until(async () => (await world.dlo.letters.get(id)).status !== "retrying");
+  } finally {
+    spied.mockRestore();
+  }
+  expect(await world.dlo.letters.get(id)).toMatchObject({ status: "recovered", deaths: 1, retries: 1 });
+});
+
 test("a history that is gone before it is adopted: what can still be said is said", async () => {
   const id = "forgotten";
   shop.when("charge", id, declined);
   await shop.failed("order", id, [{ id, amount: 1 }], { memo: { tenant: "acme" } });
   // Temporal keeps its list a moment longer than its histories, and only a server that is just deleting shows it.
   const { workflowService } = world.dlo.temporal;
-  const gone = () =>
-    Promise.reject(Object.assign(new ServiceError("gone"), { code: 5, details: "gone", metadata: {} }));
   const spies = (["getWorkflowExecutionHistory", "describeWorkflowExecution"] as const).map((name) => {
     const real = workflowService[name].bind(workflowService) as (ask: unknown) => Promise<unknown>;
     return vi

@@ -150,6 +150,12 @@ test("of one that continued as new its last run is adopted, and a retry is follo
   const latest = await world.dlo.temporal.workflow.getHandle("count").describe();
   expect(after.runId).toBe(latest.runId);
   expect(after.retryRunId).not.toBe(latest.runId);
+  // What it goes on with is what its last run was given: what went before is done.
+  expect(after).toMatchObject({ payload: 0 });
+  const inputs = await world.sql`
+    select count(distinct d.payload_data)::int as n from dlo.deaths d join dlo.dead_letters l on l.id = d.letter_id
+    where l.workflow_id = 'count'`;
+  expect(inputs).toEqual([{ n: 1 }]);
 });
 
 test("a child is left to its parent, whose reset goes back to before it", async () => {
@@ -314,6 +320,37 @@ test("a retry that is cancelled parks the letter again, without a death", async 
   await until(async () => (await letter("cancelled")).status === "parked");
   expect(await letter("cancelled")).toMatchObject({ deaths: 1, retries: 1 });
   expect((await story("cancelled")).events.at(-1)).toMatchObject({ type: "retry_cancelled" });
+});
+
+test("a retry from the failure that was cancelled can be asked for once more", async () => {
+  shop.when("charge", "halted", declined);
+  await shop.failed("order", "halted", [{ id: "halted", amount: 1 }]);
+  await adopt("halted");
+  let free!: (said: string) => void;
+  shop.when("charge", "halted", () => new Promise<string>((resolve) => (free = resolve)));
+  const tries = shop.called("charge", "halted");
+  const { retryRunId } = await world.dlo.letters.retry("halted", { fromFailure: true });
+  await until(() => shop.called("charge", "halted") > tries);
+  await world.dlo.temporal.workflow.getHandle("halted").cancel();
+  await until(async () => (await letter("halted")).status === "parked");
+  free("too late");
+  shop.when("charge", "halted", () => "paid");
+  const after = await world.dlo.letters.retry("halted", { fromFailure: true, waitFor: "30 seconds" });
+  expect(after).toMatchObject({ status: "recovered", retries: 2 });
+  expect(after.retryRunId).not.toBe(retryRunId);
+  expect(shop.called("reserve", "halted")).toBe(1);
+});
+
+test("one that no letter can be made of is told, and holds up no other", async () => {
+  const long = `odd-${"x".repeat(990)}`;
+  await shop.failed("refuseOrder", long, [{ id: "odd", amount: 1 }]);
+  await shop.failed("refuseOrder", "odd-one", [{ id: "odd", amount: 1 }]);
+  expect(await world.dlo.adopt({ query: "WorkflowId STARTS_WITH 'odd-'" })).toMatchObject({
+    ...{ adopted: 1, skipped: { refused: 1 } },
+    left: [{ id: long, why: "refused" }],
+  });
+  expect(await world.sql`select 1 from dlo.dead_letters where workflow_id = ${long}`).toEqual([]);
+  expect(await letter("odd-one")).toMatchObject({ status: "parked" });
 });
 
 test("the app holds the id: the letter waits for its run, and hears how that ends", async () => {

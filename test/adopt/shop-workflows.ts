@@ -1,8 +1,11 @@
 import {
   ApplicationFailure,
+  condition,
   continueAsNew,
+  defineSignal,
   executeChild,
   proxyActivities,
+  setHandler,
   sleep,
   workflowInfo,
 } from "@temporalio/workflow";
@@ -57,6 +60,15 @@ export async function label(to: string, picture: Uint8Array, copies: number): Pr
 export async function countDown(left: number): Promise<never> {
   if (left > 0) return await continueAsNew<typeof countDown>(left - 1);
   throw ApplicationFailure.nonRetryable("lift-off failed", "NoLiftOff");
+}
+
+/** Hands on to itself so many times, and waits for a word at the end. */
+export async function relay(id: string, left: number): Promise<void> {
+  let arrived = false;
+  setHandler(defineSignal("arrive"), () => void (arrived = true));
+  await steps.charge({ id, amount: left });
+  if (left > 0) await continueAsNew<typeof relay>(id, left - 1);
+  await condition(() => arrived);
 }
 
 /** Fails until its own policy has retried it so often. */

@@ -147,6 +147,36 @@ describe("SQS", () => {
     expect(log).toHaveBeenCalledOnce();
   });
 
+  test("in a FIFO queue what comes again holds back what is behind it in its group", async () => {
+    const { dlo, records } = office();
+    const seen: string[] = [];
+    const handler = capturingBatch(
+      dlo,
+      "book-order",
+      async (one) => {
+        seen.push(one.body);
+        await process(one);
+      },
+      { afterReceives: 5 },
+    );
+    const of = (n: number, group: string, queue: string) =>
+      item(n, {
+        attributes: { ApproximateReceiveCount: "1", MessageGroupId: group },
+        body: n === 2 ? "fails" : `1 or ${n}`,
+        eventSourceARN: `arn:aws:sqs:eu-west-1:123456789012:${queue}`,
+      });
+    const batch = (queue: string) => ({
+      Records: [of(1, "a", queue), of(2, "a", queue), of(3, "b", queue), of(4, "a", queue)],
+    });
+    expect(await handler(batch("orders.fifo"))).toEqual({
+      batchItemFailures: [{ itemIdentifier: item(2).messageId }, { itemIdentifier: item(4).messageId }],
+    });
+    expect(seen).toEqual(["1 or 1", "fails", "1 or 3"]);
+    // Where there is no order, nothing waits.
+    expect(await handler(batch("orders"))).toEqual({ batchItemFailures: [{ itemIdentifier: item(2).messageId }] });
+    expect(records).toEqual([]);
+  });
+
   test("the queue may try first", async () => {
     const { dlo, records } = office();
     const handler = capturingBatch(dlo, "book-order", process, { afterReceives: 3 });

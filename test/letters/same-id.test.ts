@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { letterWorkflowId } from "../../model/ids.ts";
 import { deliver, gate, openPostOffice, type PostOffice } from "../setup/post-office.ts";
 import { until } from "../setup/world.ts";
 
 // The app holds the job's id as well as the letter does: one run at a time, whoever starts it.
+
+// Forty races at once take a while on a machine that has other work.
+vi.setConfig({ testTimeout: 120_000 });
 
 let office: PostOffice;
 beforeAll(async () => void (office = await openPostOffice()));
