@@ -39,7 +39,8 @@ export async function recordedEnd(needs: OfficeNeeds, ask: Ask): Promise<Recorde
   }
 }
 
-async function readForeign(
+/** A run of other make, and its death where it died. */
+export async function readForeign(
   { client, codecs }: OfficeNeeds,
   { workflowId, runId, kind }: Pick<Ask, "workflowId" | "runId"> & { kind: NonNullable<Ask["kind"]> },
 ) {
