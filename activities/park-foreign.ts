@@ -2,7 +2,7 @@ import type { Death } from "../model/death.ts";
 import type { DeadLetterPolicy } from "../model/contract.ts";
 import { expiryFrom } from "../model/letter-state.ts";
 import { ownPolicy, queuePolicy } from "../model/queue-policy.ts";
-import { type ParkedLetter, parkDeath } from "../schema/park-death.ts";
+import { type ParkedDeath, type ParkedLetter, parkDeath } from "../schema/park-death.ts";
 import { type ForeignRun, foreignInput, foreignSource } from "./foreign-run.ts";
 import type { OfficeNeeds } from "./office-needs.ts";
 import { runDeath } from "./run-death.ts";
@@ -14,18 +14,23 @@ export type ForeignDeath = {
   readonly runId: string;
   readonly death: Death;
   readonly policy: DeadLetterPolicy;
-  /** The adoption that found it. */
-  readonly adoption: string;
+  /** The adoption that found it. Absent: it is brought back, and nobody knows any more. */
+  readonly adoption?: string;
 };
 
 /** Writes the death of a run of other make to its letter, or to a new one. Safe to repeat. */
 export async function parkForeign(needs: OfficeNeeds, found: ForeignDeath): Promise<ParkedLetter> {
+  return await parkDeath(needs.db, await foreignToPark(needs, found));
+}
+
+/** All that the tables need of it. */
+export async function foreignToPark(needs: OfficeNeeds, found: ForeignDeath): Promise<ParkedDeath> {
   const { run, jobId, runId, death, policy, adoption } = found;
   const { queue: queueName } = policy;
   const queue = needs.queues[queueName];
   const own = ownPolicy(policy);
   const rules = queuePolicy(queue, needs.defaults, own);
-  return await parkDeath(needs.db, {
+  return {
     ...runDeath(
       {
         namespace: needs.client.options.namespace,
@@ -37,8 +42,8 @@ export async function parkForeign(needs: OfficeNeeds, found: ForeignDeath): Prom
     ...(await foreignInput(run, jobId, queue, needs)),
     ...{ kind: run.kind, job: run.type, workflowType: run.type, taskQueue: run.taskQueue },
     ...(run.startedBy === undefined ? {} : { startedBy: run.startedBy }),
-    source: { adoption, ...(await foreignSource(run, queue, needs)) },
+    source: { ...(adoption === undefined ? {} : { adoption }), ...(await foreignSource(run, queue, needs)) },
     ...{ queue: queueName, tags: policy.tags, policy: rules, ownPolicy: own },
     expiresAtMs: expiryFrom(Date.now(), rules.retentionMs),
-  });
+  };
 }

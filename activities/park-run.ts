@@ -2,7 +2,7 @@ import type { DeadLetterPolicy } from "../model/contract.ts";
 import type { Death } from "../model/death.ts";
 import { expiryFrom } from "../model/letter-state.ts";
 import { ownPolicy, queuePolicy, unlessSaid } from "../model/queue-policy.ts";
-import { type ParkedLetter, parkDeath } from "../schema/park-death.ts";
+import { type ParkedDeath, type ParkedLetter, parkDeath } from "../schema/park-death.ts";
 import type { OfficeNeeds } from "./office-needs.ts";
 import { readRun } from "./read-run.ts";
 import { runDeath } from "./run-death.ts";
@@ -25,11 +25,19 @@ export type ParkingNeeds = Pick<
 >;
 
 /** Writes the death of a job's run, with the input from its history, to the job's open letter or a new one. Safe to repeat. */
-export async function parkRun(
+export async function parkRun(needs: ParkingNeeds, run: RunRef, told: RunToPark): Promise<ParkedLetter> {
+  const death = await runToPark(needs, run, told);
+  return await translated(async () => parkDeath(needs.db, death));
+}
+
+type RunRef = { readonly workflowId: string; readonly runId: string };
+
+/** All that the tables need of it, read from its history. */
+export async function runToPark(
   needs: ParkingNeeds,
-  { workflowId, runId }: { readonly workflowId: string; readonly runId: string },
+  { workflowId, runId }: RunRef,
   { death, policy, letterId, found }: RunToPark,
-): Promise<ParkedLetter> {
+): Promise<ParkedDeath> {
   const { client } = needs;
   const queueName = death.queue ?? policy.queue;
   const queue = needs.queues[queueName];
@@ -42,24 +50,22 @@ export async function parkRun(
     ...{ namespace: client.options.namespace, workflowId, runId, job, queue: queueName },
     startedAt: run.startedAt,
   };
-  return await translated(async () =>
-    parkDeath(needs.db, {
-      ...runDeath(dying, death, needs.fingerprint),
-      ...(await runInput(run, workflowId, queue, needs)),
-      ...(death.key === undefined ? {} : { key: death.key }),
-      ...(found === undefined ? {} : { found }),
-      ...(letterId === undefined ? {} : { letterId }),
-      kind: "job",
-      job,
-      workflowType: run.workflowType,
-      taskQueue: run.taskQueue,
-      ...(run.startedBy === undefined ? {} : { startedBy: run.startedBy }),
-      queue: queueName,
-      tags: policy.tags,
-      policy: rules,
-      ownPolicy: own,
-      ...(policy.supersededBy === undefined ? {} : { supersededBy: policy.supersededBy }),
-      expiresAtMs: expiryFrom(Date.now(), rules.retentionMs),
-    }),
-  );
+  return {
+    ...runDeath(dying, death, needs.fingerprint),
+    ...(await runInput(run, workflowId, queue, needs)),
+    ...(death.key === undefined ? {} : { key: death.key }),
+    ...(found === undefined ? {} : { found }),
+    ...(letterId === undefined ? {} : { letterId }),
+    kind: "job",
+    job,
+    workflowType: run.workflowType,
+    taskQueue: run.taskQueue,
+    ...(run.startedBy === undefined ? {} : { startedBy: run.startedBy }),
+    queue: queueName,
+    tags: policy.tags,
+    policy: rules,
+    ownPolicy: own,
+    ...(policy.supersededBy === undefined ? {} : { supersededBy: policy.supersededBy }),
+    expiresAtMs: expiryFrom(Date.now(), rules.retentionMs),
+  };
 }

@@ -5,23 +5,29 @@ import { queuePolicy } from "../model/queue-policy.ts";
 import type { FoundItem } from "../model/reconcile.ts";
 import { isOpen } from "../model/status.ts";
 import { letterHead } from "../schema/letter-head.ts";
-import { parkDeath } from "../schema/park-death.ts";
+import type { Db } from "../schema/database.ts";
+import { type ParkedDeath, parkDeath } from "../schema/park-death.ts";
+import { recordRetryDeath } from "../schema/record-death.ts";
 import { settleLetter, type ToldState } from "../schema/settle-letter.ts";
 import { unrecordedRuns } from "../schema/unrecorded-runs.ts";
 import { allRuns } from "./close-window.ts";
-import { parkRun } from "./park-run.ts";
+import type { OfficeNeeds } from "./office-needs.ts";
+import { foreignToPark } from "./park-foreign.ts";
+import { runToPark } from "./park-run.ts";
 import { recapture } from "./recapture.ts";
 import { readJobEnd } from "./read-job-end.ts";
+import { isGone } from "./read-run-end.ts";
+import { readForeign } from "./recorded-end.ts";
 import type { Reconciling } from "./reconciling.ts";
 import { endedDeath, runDeath } from "./run-death.ts";
-import { quoted, type VisibleRun } from "./visible-runs.ts";
+import { at, quoted, type VisibleRun } from "./visible-runs.ts";
 
 /** A letter's runs begin to close a moment after its first death was told. */
 const clockSkewMs = 1_000;
 
 /**
  * Writes a letter's row anew, under its own id: its deaths from the runs that Temporal still knows, and the rest as its workflow
- * has it. Safe to repeat: a row without its last touch is found as one that differs.
+ * has it; all of it or nothing. Safe to repeat.
  */
 export async function rebuildLetter(
   step: Reconciling,
@@ -30,45 +36,98 @@ export async function rebuildLetter(
   policy: DeadLetterPolicy,
 ): Promise<FoundItem> {
   const { needs, asked } = step;
-  const { db } = needs;
   const { state } = told;
   const said = isOpen(state.status)
     ? `its workflow runs (${state.status}), and its row was gone`
     : `it was closed (${state.status}), and its row was gone`;
   const item = { finding: "no_row" as const, workflowId, letterId: state.letterId };
   if (asked.dryRun) return { ...item, mended: false, said };
-  // A record's first death is no run of its job.
-  if (state.source !== undefined) await recapture(needs, workflowId, state.letterId);
   const runs = await runsOf(step, workflowId, told);
-  const found = "found by a reconcile: its record was lost";
+  const deaths: ParkedDeath[] = [];
   for (const run of runs) {
     step.beat();
-    const end = await readJobEnd(needs.client, needs.codecs, run);
-    const death =
-      end.death ??
-      endedDeath(run.status === "timed_out" ? "timed_out" : "terminated", run.closedAtMs ?? 0, end.terminated);
-    const { queue } = state;
-    await parkRun(needs, run, { death, policy: { ...(end.policy ?? policy), queue }, letterId: state.letterId, found });
+    const death = await deathOf(step, run, told, policy);
+    if (death !== undefined) deaths.push({ ...death, letterId: state.letterId, found, ...closedAs(told) });
   }
-  if ((await letterHead(db, state.letterId)) === undefined) await parkWhatIsLeft(step, told, found);
-  const row = await letterHead(db, state.letterId);
-  const mended = row !== undefined && (await settleLetter(db, told, { revision: row.revision, was: { row: "gone" } }));
-  return { ...item, mended, said: `${said}; ${runs.length} of ${state.deaths} deaths are told by history` };
+  const mended = await needs.db.transaction(async (tx) => await write({ ...needs, db: tx }, told, deaths));
+  return { ...item, mended, said: `${said}; ${deaths.length} of ${state.deaths} deaths are told by history` };
 }
 
-/** The runs that the letter took for deaths. What died before its first death was another letter's. */
-async function runsOf({ needs }: Reconciling, workflowId: string, { state }: ToldState): Promise<VisibleRun[]> {
-  const query = `WorkflowId = ${quoted(workflowId)} AND ExecutionStatus IN ('Failed', 'TimedOut', 'Terminated')`;
+const found = "found by a reconcile: its record was lost";
+
+/** A letter that has closed is written as one: another one of its job may be open. */
+function closedAs({ state: { status, source, lastDeath }, closedAtMs }: ToldState): Pick<ParkedDeath, "closed"> {
+  // A record's row begins with the record.
+  if (isOpen(status) || source !== undefined) return {};
+  return { closed: { status, atMs: closedAtMs ?? lastDeath.atMs } };
+}
+
+async function write(needs: OfficeNeeds, told: ToldState, deaths: readonly ParkedDeath[]): Promise<boolean> {
+  const { db } = needs;
+  const { letterId, jobWorkflowId, source } = told.state;
+  // A record's first death is no run of its job.
+  if (source !== undefined) await recapture(needs, jobWorkflowId, letterId);
+  for (const death of deaths) await append(db, letterId, death);
+  if ((await letterHead(db, letterId)) === undefined) await append(db, letterId, whatIsLeft(needs, told));
+  const row = await letterHead(db, letterId);
+  return row !== undefined && (await settleLetter(db, told, { revision: row.revision, was: { row: "gone" } }));
+}
+
+/** To its letter, and to no other one of the job. */
+async function append(db: Db, letterId: string, death: ParkedDeath): Promise<void> {
+  if (death.closed !== undefined && (await letterHead(db, letterId)) !== undefined)
+    return void (await recordRetryDeath(db, { ...death, letterId, revision: 0, expiresAtMs: null, input: death }));
+  const { letter } = await parkDeath(db, death);
+  if (letter.id !== letterId) throw new Error(`letter ${letter.id} of the same job is open`);
+}
+
+/** What history tells of a run; undefined: it is no death, or it has been forgotten. */
+async function deathOf(
+  { needs }: Reconciling,
+  run: RunRef,
+  { state }: ToldState,
+  policy: DeadLetterPolicy,
+): Promise<ParkedDeath | undefined> {
+  const { kind, queue, jobWorkflowId } = state;
+  if (kind !== undefined) {
+    try {
+      const { run: foreign, end } = await readForeign(needs, { ...run, kind });
+      if (end === undefined) return undefined;
+      return await foreignToPark(needs, {
+        ...{ run: foreign, jobId: jobWorkflowId, runId: run.runId, death: end },
+        policy: { ...policy, queue },
+      });
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      return undefined;
+    }
+  }
+  const end = await readJobEnd(needs.client, needs.codecs, run);
+  const death =
+    end.death ??
+    endedDeath(run.status === "timed_out" ? "timed_out" : "terminated", run.closedAtMs ?? 0, end.terminated);
+  return await runToPark(needs, run, { death, policy: { ...(end.policy ?? policy), queue } });
+}
+
+type RunRef = Pick<VisibleRun, "workflowId" | "runId"> & Partial<Pick<VisibleRun, "status" | "closedAtMs">>;
+
+/** The runs that the letter took for deaths. What died before its first death was another letter's, and so was what died after its end. */
+async function runsOf({ needs }: Reconciling, workflowId: string, told: ToldState): Promise<RunRef[]> {
+  const { state, closedAtMs } = told;
+  // An activity is told by its own run id alone.
+  if (state.kind === "activity") return [{ workflowId, runId: state.lastDeath.runId }];
   const since = (state.firstDiedAtMs ?? state.lastDeath.atMs) - clockSkewMs;
-  const closed = (await allRuns(needs.client, query))
-    .filter(({ closedAtMs = 0 }) => closedAtMs >= since)
+  const until = closedAtMs === undefined ? "" : ` AND CloseTime <= ${at(closedAtMs + clockSkewMs)}`;
+  const query = `WorkflowId = ${quoted(workflowId)} AND ExecutionStatus IN ('Failed', 'TimedOut', 'Terminated')`;
+  const closed = (await allRuns(needs.client, `${query} AND CloseTime >= ${at(since)}${until}`))
     .toSorted((a, b) => (a.closedAtMs ?? 0) - (b.closedAtMs ?? 0))
     .slice(0, state.deaths);
   return await unrecordedRuns(needs.db, needs.client.options.namespace, closed);
 }
 
 /** Temporal knows none of its runs any more: what its letter remembers of the last death is all there is. */
-async function parkWhatIsLeft({ needs }: Reconciling, { state }: ToldState, found: string): Promise<void> {
+function whatIsLeft(needs: OfficeNeeds, told: ToldState): ParkedDeath {
+  const { state } = told;
   const { lastDeath, jobWorkflowId: workflowId, job, queue } = state;
   const { runId, reason, category, errorType, errorMessage, atMs } = lastDeath;
   const death: Death = {
@@ -80,7 +139,7 @@ async function parkWhatIsLeft({ needs }: Reconciling, { state }: ToldState, foun
   };
   const namespace = needs.client.options.namespace;
   const dying = { namespace, workflowId, runId, job, queue, startedAt: undefined };
-  await parkDeath(needs.db, {
+  return {
     ...runDeath(dying, death, needs.fingerprint),
     ...{ payload: null, payloadData: null, memoData: null, headers: {}, idempotencyKey: workflowId },
     ...{
@@ -95,5 +154,6 @@ async function parkWhatIsLeft({ needs }: Reconciling, { state }: ToldState, foun
     policy: queuePolicy(needs.queues[queue], needs.defaults),
     expiresAtMs: state.expiresAtMs,
     found,
-  });
+    ...closedAs(told),
+  };
 }

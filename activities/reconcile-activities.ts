@@ -26,6 +26,9 @@ export type ReconcileNeeds = OfficeNeeds & {
 /** Visibility may be late by so much. */
 const overlapMs = 60_000;
 
+/** Those that look at what closed in a span of time. */
+const bySpan: readonly ReconcilePhase[] = ["runs", "letters"];
+
 const steps: Readonly<Record<ReconcilePhase, (step: Reconciling) => Promise<StepEnd>>> = {
   runs: reconcileRuns,
   letters: reconcileLetters,
@@ -71,6 +74,7 @@ async function goOn(
   let { report } = slice;
   for (let place = slice.place; ;) {
     beat();
+    let isLeft = false;
     const {
       items,
       runs = 0,
@@ -78,15 +82,18 @@ async function goOn(
       running = place.running,
       wants,
       ...end
-    } = await steps[place.phase]({ needs, asked, place, contracts, beat });
+    } = await steps[place.phase]({ needs, asked, place, contracts, beat, leave: () => (isLeft = true) });
     if (wants !== undefined) return { report, place, wants };
     report = { ...withFound(report, items), runs: report.runs + runs, letters: report.letters + letters };
     const next = end.place ?? following(place);
+    // What could not be mended is looked at again by the next one.
+    const isLeftHere = bySpan.includes(place.phase) && (isLeft || items.some(({ mended }) => !mended));
+    const leftMs = Math.min(place.leftMs ?? place.untilMs, isLeftHere ? place.fromMs : place.untilMs);
     // All runs and letters that closed until then have been looked at.
     const isSwept = end.place === undefined && place.phase === "letters";
-    await noteReconcile(needs.db, asked, report, isSwept ? place.untilMs : undefined);
+    await noteReconcile(needs.db, asked, report, isSwept ? leftMs : undefined);
     if (next === undefined) return { report };
-    place = { ...next, ...(running === undefined ? {} : { running }) };
+    place = { ...next, leftMs, ...(running === undefined ? {} : { running }) };
     if (Date.now() >= until || cancelled.aborted) return { report, place };
   }
 }

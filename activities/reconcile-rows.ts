@@ -4,7 +4,7 @@ import { letterType, letterWorkflowId } from "../model/ids.ts";
 import type { Succeeded } from "../model/letter-activities.ts";
 import { restoringStart } from "../model/letter-start.ts";
 import type { FoundItem } from "../model/reconcile.ts";
-import { searchAttributes } from "../model/search-attributes.ts";
+import { wasTakenUpSince } from "../schema/last-turn.ts";
 import { hasToldOwnCode } from "../schema/told-own-code.ts";
 import { letterOfRow } from "../schema/letter-of-row.ts";
 import { letterHead } from "../schema/letter-head.ts";
@@ -15,7 +15,9 @@ import { allRuns } from "./close-window.ts";
 import { lookAtLetter, type SeenLetter } from "./look-at-letter.ts";
 import { mendEach } from "./mend-each.ts";
 import { type Reconciling, secondLookMs, type StepEnd } from "./reconciling.ts";
-import { at, listed, type VisibleRun } from "./visible-runs.ts";
+import { tellLetter } from "./tell-letter.ts";
+import { runsOfJobs } from "./runs-of-jobs.ts";
+import { listed, type VisibleRun } from "./visible-runs.ts";
 
 /** So many ids fit into one query. */
 const pageRows = 200;
@@ -36,7 +38,7 @@ export async function reconcileRows(step: Reconciling): Promise<StepEnd> {
     client,
     `WorkflowType = '${letterType}' AND ExecutionStatus = 'Running' AND WorkflowId IN ${ids}`,
   );
-  const runs = await runsOfJobs(step, rows);
+  const runs = await runsOfJobs(needs, rows, beat);
   const running = new Set(letters.map(({ workflowId }) => workflowId));
   const suspects = rows.flatMap(
     (row) => suspectOf(step, row, running.has(letterWorkflowId(row.workflowId)), runs) ?? [],
@@ -55,18 +57,6 @@ export async function reconcileRows(step: Reconciling): Promise<StepEnd> {
     // Letters that begin meanwhile are behind all others: a page that is not full is the last one, however many come.
     ...(rows.length < pageRows ? {} : { place: { ...place, afterRow: last.id } }),
   };
-}
-
-/** Runs of these letters' jobs that are under way or have succeeded, by id and by key. */
-async function runsOfJobs({ needs }: Reconciling, rows: readonly LetterHead[]): Promise<VisibleRun[]> {
-  const since = at(Math.min(...rows.map(({ failedAt }) => failedAt.getTime())));
-  const succeeded = `ExecutionStatus = 'Completed' AND CloseTime >= ${since}`;
-  const byId = `WorkflowId IN ${listed(rows.map(({ workflowId }) => workflowId))}`;
-  const runs = await allRuns(needs.client, `${byId} AND (ExecutionStatus = 'Running' OR (${succeeded}))`);
-  const keys = rows.flatMap(({ supersededBy, key }) => (supersededBy === "key" && key !== null ? [key] : []));
-  if (keys.length === 0 || !needs.searchAttributes.includes(searchAttributes.key)) return runs;
-  const byKey = `${searchAttributes.key} IN ${listed([...new Set(keys)])} AND WorkflowType != '${letterType}'`;
-  return [...runs, ...(await allRuns(needs.client, `${byKey} AND ${succeeded}`))];
 }
 
 /** What of a row is worth a second look, if anything is. */
@@ -106,9 +96,39 @@ async function examine(step: Reconciling, { row: before, success }: Suspect): Pr
   const seen = await lookAtLetter(client, row.workflowId);
   if (seen.as === "silent") return undefined;
   if (seen.as === "gone") return await beginAgain(step, row, seen);
+  if (isBefore(seen, row)) return await begin(step, row, seen);
+  if (seen.as === "running" && seen.state.letterId === row.id && seen.state.deaths < row.deaths)
+    return await tellOfDeath(step, row);
   const different = await settle(step, row, seen);
   if (different !== undefined || seen.as === "closed") return different;
-  return success === undefined || row.status !== "parked" ? undefined : await tellOfSuccess(step, row, success);
+  if (success === undefined || row.status !== "parked") return undefined;
+  // Whoever opened it again, or brought it here, knew better.
+  if (await wasTakenUpSince(db, row.id, success.closedAtMs ?? 0)) return undefined;
+  return await tellOfSuccess(step, row, success);
+}
+
+/** Whether the workflow is that of an earlier letter of the job: the row's own was never begun. */
+function isBefore({ state }: ToldLetterState, row: LetterHead): boolean {
+  return state.letterId !== row.id && (state.firstDiedAtMs ?? state.lastDeath.atMs) < row.firstFailedAt.getTime();
+}
+
+/** Its death was written, and whoever wrote it was ended before the word to its workflow. */
+async function begin(step: Reconciling, row: LetterHead, seen: ToldLetterState): Promise<FoundItem | undefined> {
+  if (seen.as === "closed") return await beginAgain(step, row, { as: "gone" });
+  const item = { finding: "no_workflow" as const, workflowId: row.workflowId, letterId: row.id };
+  const said = "its workflow was never begun";
+  if (step.asked.dryRun) return { ...item, mended: false, said };
+  await tellLetter(step.needs, row);
+  return { ...item, mended: true, said };
+}
+
+/** The same, of a letter that runs: its row must not forget a death that is written. */
+async function tellOfDeath({ needs, asked }: Reconciling, row: LetterHead): Promise<FoundItem> {
+  const item = { finding: "differs" as const, workflowId: row.workflowId, letterId: row.id };
+  const said = "its row says that it has died again, and its workflow has not heard of it";
+  if (asked.dryRun) return { ...item, mended: false, said };
+  await tellLetter(needs, row);
+  return { ...item, mended: true, said };
 }
 
 type ToldLetterState = Extract<SeenLetter, { as: "running" | "closed" }>;
@@ -127,8 +147,10 @@ async function settle(
     ...{ finding: "differs" as const, workflowId: row.workflowId, letterId: row.id },
     said: `its row says otherwise than its workflow: ${differs.join(", ")}`,
   };
-  if (asked.dryRun) return { ...item, mended: false };
-  return { ...item, mended: await settleLetter(db, told, { revision: row.revision, was }) };
+  const mended = !asked.dryRun && (await settleLetter(db, told, { revision: row.revision, was }));
+  // What has changed while its workflow was asked is under way.
+  if (!mended && (await letterHead(db, row.id))?.revision !== row.revision) return undefined;
+  return { ...item, mended };
 }
 
 /** There is a later letter of the job, so this one had closed before that began; how, its workflow no longer says. */
@@ -153,7 +175,9 @@ async function beginAgain(
     ...(told ? { codeDeaths: row.deaths } : {}),
   };
   const { namespace } = needs.client.options;
-  const home = { namespace, taskQueue: needs.taskQueue, searchAttributes: needs.searchAttributes };
+  // Offices may share a database: it goes back to its own.
+  const taskQueue = seen.taskQueue ?? needs.taskQueue;
+  const home = { namespace, taskQueue, searchAttributes: needs.searchAttributes };
   try {
     await needs.client.workflow.start(letterType, restoringStart(letter, row.key, home));
   } catch (error) {
@@ -167,10 +191,17 @@ async function beginAgain(
 /** Where nobody knows when its workflow ended, nothing expires within a day of coming back. */
 const shortestLeftMs = 24 * 60 * 60_000;
 
-function expiryLeft({ expiresAt }: LetterHead, endedAtMs: number | undefined, nowMs: number): number | null {
-  if (expiresAt === null) return null;
+function expiryLeft(row: LetterHead, endedAtMs: number | undefined, nowMs: number): number | null {
+  const { expiresAt } = row;
+  if (expiresAt === null) return wasEnding(row) ? nowMs : null;
   if (endedAtMs === undefined) return Math.max(expiresAt.getTime(), nowMs + shortestLeftMs);
   return nowMs + Math.max(expiresAt.getTime() - endedAtMs, 0);
+}
+
+/** Whether it had come to its end, and its job's own code was run. What has failed of it waits for somebody. */
+function wasEnding({ status, retentionMs, retryAt, retryWhen, ownCode, failedCode }: LetterHead): boolean {
+  const hasClock = retentionMs !== null && retryAt === null && retryWhen === null;
+  return status === "parked" && hasClock && ownCode.includes("onExpire") && failedCode !== "onExpire";
 }
 
 /** The letter closes itself, unless it dies meanwhile. */

@@ -8,7 +8,7 @@ import { closedWindow } from "./close-window.ts";
 import { fileFoundRun } from "./file-found-run.ts";
 import { mendEach } from "./mend-each.ts";
 import { type Reconciling, secondLookMs, type StepEnd } from "./reconciling.ts";
-import { listed, type VisibleRun } from "./visible-runs.ts";
+import { listed, nthOfEach, type VisibleRun } from "./visible-runs.ts";
 
 /** Looks at one window of jobs' runs that did not succeed, and records those that are not recorded. */
 export async function reconcileRuns(step: Reconciling): Promise<StepEnd> {
@@ -32,12 +32,9 @@ export async function reconcileRuns(step: Reconciling): Promise<StepEnd> {
 
 /** Of one job id one after the other, in the order in which they died. */
 async function mendRuns(step: Reconciling, runs: readonly VisibleRun[]): Promise<FoundItem[]> {
-  const byId = [...byWorkflow(runs).values()];
   const items: FoundItem[] = [];
-  for (let nth = 0; byId.some((ofOne) => nth < ofOne.length); nth++) {
-    const next = byId.flatMap((ofOne) => ofOne[nth] ?? []);
+  for (const next of nthOfEach(runs))
     items.push(...(await mendEach(step, next, suspected, async (run) => await fileFoundRun(step, run))));
-  }
   return items;
 }
 
@@ -60,16 +57,11 @@ export function jobsQuery({ needs, place }: Pick<Reconciling, "needs" | "place">
 /** So many workers are asked at a time. */
 const askedAtOnce = 50;
 
-function unasked(runs: readonly VisibleRun[], contracts: Reconciling["contracts"]): WantedContract[] {
+/** Jobs whose workers are to be asked first. */
+export function unasked(runs: readonly VisibleRun[], contracts: Reconciling["contracts"]): WantedContract[] {
   const wants = new Map<string, WantedContract>();
   for (const { type: job, taskQueue } of runs)
     if (!contracts.some((known) => known.job === job && known.taskQueue === taskQueue))
       wants.set(JSON.stringify([job, taskQueue]), { job, taskQueue });
   return [...wants.values()].slice(0, askedAtOnce);
-}
-
-function byWorkflow(runs: readonly VisibleRun[]): Map<string, VisibleRun[]> {
-  const groups = new Map<string, VisibleRun[]>();
-  for (const run of runs) groups.set(run.workflowId, [...(groups.get(run.workflowId) ?? []), run]);
-  return groups;
 }

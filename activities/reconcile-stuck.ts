@@ -6,10 +6,11 @@ import { officeActor } from "../model/event.ts";
 import { emptyLedger } from "../model/ledger.ts";
 import type { FoundItem } from "../model/reconcile.ts";
 import { mendEach } from "./mend-each.ts";
+import { mayBeAnothers } from "./other-offices.ts";
 import { parkRun } from "./park-run.ts";
 import { policyWithoutWorker } from "./policy-without-worker.ts";
 import { readRun } from "./read-run.ts";
-import { jobsQuery } from "./reconcile-runs.ts";
+import { jobsQuery, unasked } from "./reconcile-runs.ts";
 import { type Reconciling, type StepEnd } from "./reconciling.ts";
 import { tellLetter } from "./tell-letter.ts";
 import { at, type VisiblePage, type VisibleRun, visibleRuns } from "./visible-runs.ts";
@@ -39,11 +40,18 @@ export async function reconcileStuck(step: Reconciling): Promise<StepEnd> {
     if (isGrpcServiceError(error) && error.code === invalidArgument) return { items: [] };
     throw error;
   }
-  const stuck = ({ workflowId }: VisibleRun) => ({ finding: "undecodable" as const, workflowId });
-  const items = await mendEach(step, page.runs, stuck, async (run) => await parkUndecodable(step, run));
+  const found: Stuck[] = [];
+  const failed = await mendEach(step, page.runs, suspected, async (run) => {
+    const message = await whyUndecodable(step, run);
+    if (message !== undefined) found.push({ ...run, message });
+    return undefined;
+  });
+  const wants = unasked(found, step.contracts);
+  if (wants.length > 0) return { items: [], wants };
+  const parked = await mendEach(step, found, suspected, async (run) => await parkUndecodable(step, run));
   const { pageToken: _, ...rest } = place;
   return {
-    items,
+    items: [...failed, ...parked],
     runs: page.runs.length,
     ...(page.next === undefined ? {} : { place: { ...rest, pageToken: Buffer.from(page.next).toString("base64") } }),
   };
@@ -52,9 +60,15 @@ export async function reconcileStuck(step: Reconciling): Promise<StepEnd> {
 /** By gRPC's own numbers. */
 const invalidArgument = 3;
 
-async function parkUndecodable(step: Reconciling, run: VisibleRun): Promise<FoundItem | undefined> {
-  const { needs, asked } = step;
-  const { client, codecs } = needs;
+type Stuck = VisibleRun & { readonly message: string };
+
+function suspected({ workflowId }: VisibleRun) {
+  return { finding: "undecodable" as const, workflowId };
+}
+
+/** Undefined: it is under way, or fails of something else. */
+async function whyUndecodable(step: Reconciling, run: VisibleRun): Promise<string | undefined> {
+  const { client, codecs } = step.needs;
   const message = await firstTaskFailure(step, run);
   if (message === undefined) return undefined;
   const { input } = await readRun(client, run.workflowId, run.runId);
@@ -63,8 +77,18 @@ async function parkUndecodable(step: Reconciling, run: VisibleRun): Promise<Foun
     // It can be read here, so its worker fails of something else, which a deployment may mend.
     return undefined;
   } catch {
-    // Nobody can.
+    return message;
   }
+}
+
+async function parkUndecodable(step: Reconciling, { message, ...run }: Stuck): Promise<FoundItem | undefined> {
+  const { needs, asked } = step;
+  const { client } = needs;
+  const contract = step.contracts.find(({ job, taskQueue }) => job === run.type && taskQueue === run.taskQueue)?.answer;
+  const said = contract?.known === true ? contract : undefined;
+  if (said?.deadLetter === false || (said === undefined && (await mayBeAnothers(needs, run)))) return undefined;
+  const policy = said?.deadLetter ?? (await policyWithoutWorker(needs, run.type));
+  if (policy.office !== needs.taskQueue) return undefined;
   const item = {
     finding: "undecodable" as const,
     workflowId: run.workflowId,
@@ -78,7 +102,6 @@ async function parkUndecodable(step: Reconciling, run: VisibleRun): Promise<Foun
     ledger: emptyLedger,
     diedAtMs: Date.now(),
   };
-  const policy = await policyWithoutWorker(needs, run.type);
   // First the record: a run that was ended and is not recorded would be found as terminated, and nobody would know why.
   const { letter } = await parkRun(needs, run, { death, policy, found: "found by a reconcile: it could not begin" });
   await client.workflow

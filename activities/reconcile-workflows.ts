@@ -1,8 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { jobWorkflowIdOf, letterType } from "../model/ids.ts";
+import { officeActor } from "../model/event.ts";
+import { jobWorkflowIdOf, letterType, letterWorkflowId } from "../model/ids.ts";
 import type { FoundItem } from "../model/reconcile.ts";
 import { letterHead } from "../schema/letter-head.ts";
 import { openWorkflows } from "../schema/open-letters.ts";
+import { hasClosedItself } from "../schema/last-turn.ts";
+import type { LetterHead } from "../schema/rows.ts";
 import { differences, settleLetter } from "../schema/settle-letter.ts";
 import { lookAtLetter } from "./look-at-letter.ts";
 import { mendEach } from "./mend-each.ts";
@@ -43,6 +46,19 @@ export async function reconcileWorkflows(step: Reconciling): Promise<StepEnd> {
   };
 }
 
+async function endAgain(
+  { needs: { client }, asked }: Reconciling,
+  workflowId: string,
+  runId: string,
+  { id, status }: LetterHead,
+): Promise<FoundItem> {
+  const said = `its letter had closed (${status}), and its workflow was begun once more`;
+  const item = { finding: "differs" as const, workflowId, letterId: id, said };
+  if (asked.dryRun) return { ...item, mended: false };
+  await client.workflow.getHandle(letterWorkflowId(workflowId), runId).terminate(`${officeActor}: ${said}`);
+  return { ...item, mended: true };
+}
+
 async function bringBack(step: Reconciling, workflowId: string): Promise<FoundItem | undefined> {
   const { needs, asked } = step;
   const seen = await lookAtLetter(needs.client, workflowId);
@@ -52,6 +68,9 @@ async function bringBack(step: Reconciling, workflowId: string): Promise<FoundIt
   if (row === undefined)
     return await rebuildLetter(step, workflowId, seen, await policyWithoutWorker(needs, seen.state.job));
   if (row.closedAt === null) return undefined;
+  // The late repeat of a death has begun it once more: its job must not run again.
+  if (seen.state.revision <= row.revision && (await hasClosedItself(needs.db, row.id)))
+    return await endAgain(step, workflowId, seen.runId, row);
   const item = {
     ...{ finding: "differs" as const, workflowId, letterId: row.id },
     said: `its row says ${row.status}, and its workflow runs`,

@@ -10,6 +10,8 @@ export type Reconciling = {
   readonly contracts: readonly AskedContract[];
   /** Called between calls to the world: that it is alive. */
   readonly beat: () => void;
+  /** Called for what is not this office's to mend: the next reconcile looks at it again. */
+  readonly leave: () => void;
 };
 
 /** What a step has done: a page, or a window of time. */

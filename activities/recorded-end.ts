@@ -57,7 +57,8 @@ async function isGivenOther({ client }: OfficeNeeds, run: ForeignRun, { workflow
   }
 }
 
-async function readForeign(
+/** A run of other make, and its death where it died. */
+export async function readForeign(
   { client, codecs }: OfficeNeeds,
   { workflowId, runId, kind }: Pick<Ask, "workflowId" | "runId"> & { kind: NonNullable<Ask["kind"]> },
 ) {

@@ -48,6 +48,18 @@ export async function countRuns(client: Client, query: string): Promise<number> 
   return Number(count);
 }
 
+/** The first run of each workflow id, then the second of each, and so on. */
+export function nthOfEach(runs: readonly VisibleRun[]): VisibleRun[][] {
+  const seen = new Map<string, number>();
+  const rounds: VisibleRun[][] = [];
+  for (const run of runs) {
+    const nth = seen.get(run.workflowId) ?? 0;
+    seen.set(run.workflowId, nth + 1);
+    (rounds[nth] ??= []).push(run);
+  }
+  return rounds;
+}
+
 /** A list of words as Visibility's `IN` takes it. */
 export function listed(values: readonly string[]): string {
   return `(${values.map(quoted).join(", ")})`;

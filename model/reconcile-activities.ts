@@ -18,6 +18,8 @@ export type ReconcilePlace = {
   readonly sinceMs: number;
   /** Those that closed from here on are yet to be looked at, in this phase. */
   readonly fromMs: number;
+  /** From here on something was left to the next one. */
+  readonly leftMs?: number;
   /** When it began: what closes later is the next one's. */
   readonly untilMs: number;
   /** Jobs whose runs are looked for. */

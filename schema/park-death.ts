@@ -1,10 +1,12 @@
 import { strict as assert } from "node:assert";
-import type { WithSubquery } from "drizzle-orm";
+import type { SQL, WithSubquery } from "drizzle-orm";
 import { eq, isNull, sql } from "drizzle-orm";
+import type { AnyPgColumn } from "drizzle-orm/pg-core";
 import { v7 as uuidv7 } from "uuid";
 import type { SupersededBy } from "../model/contract.ts";
 import type { LetterEvent } from "../model/event.ts";
 import type { OwnPolicy, QueuePolicy } from "../model/queue-policy.ts";
+import type { ClosedStatus } from "../model/status.ts";
 import { appendDeath, deathIs, errorColumns } from "./append-death.ts";
 import { appendEvents } from "./append-events.ts";
 import { cleanRow } from "./clean-row.ts";
@@ -24,6 +26,8 @@ export type ParkedDeath = RunDeath &
   RunInput & {
     /** Of the letter that it had before its row was lost; no other has it. @default a new one */
     readonly letterId?: string;
+    /** That letter has closed long since; whichever one of the job is open is another one. @default it is open */
+    readonly closed?: { readonly status: ClosedStatus; readonly atMs: number };
     readonly kind: Kind;
     readonly job: string;
     readonly workflowType: string;
@@ -91,8 +95,7 @@ function upsertLetter(db: Db, death: ParkedDeath) {
       target: [deadLetters.namespace, deadLetters.workflowId],
       targetWhere: isNull(deadLetters.closedAt),
       set: {
-        ...excluded(...newestRunColumns),
-        originalPayloadData: null,
+        ...newest(death.found === undefined),
         // Whoever has nothing to say of where it comes from leaves what is known.
         source: sql`coalesce(excluded.source, ${deadLetters.source})`,
         attempts: sql`${deadLetters.attempts} + excluded.attempts`,
@@ -132,10 +135,20 @@ const newestRunColumns = [
   "failedCode",
 ] as const satisfies readonly (keyof typeof deadLetters.$inferInsert)[];
 
-function excluded(...columns: typeof newestRunColumns) {
-  return Object.fromEntries(
-    columns.map((column) => [column, sql`excluded.${sql.identifier(deadLetters[column].name)}`]),
-  );
+/** @param isNewest whether it has died just now. What was found may be older than what its letter has heard of since. */
+function newest(isNewest: boolean) {
+  const { failedAt, originalPayloadData } = deadLetters;
+  const unlessOlder = (value: SQL, column: AnyPgColumn) =>
+    isNewest ? value : sql`case when excluded.failed_at >= ${failedAt} then ${value} else ${column} end`;
+  return {
+    ...Object.fromEntries(
+      newestRunColumns.map((key) => {
+        const column = deadLetters[key];
+        return [key, unlessOlder(sql`excluded.${sql.identifier(column.name)}`, column)];
+      }),
+    ),
+    originalPayloadData: unlessOlder(sql`null`, originalPayloadData),
+  };
 }
 
 /** A queue's policy as a letter's row keeps it. */
@@ -153,13 +166,14 @@ function newLetter(death: ParkedDeath) {
     kind: death.kind,
     job: death.job,
     queue: death.queue,
-    status: "parked" as const,
+    status: death.closed?.status ?? ("parked" as const),
+    closedAt: momentOrNull(death.closed?.atMs),
     ...errorColumns(death),
     ...inputColumns(death),
     attempts: death.attemptCount,
     firstFailedAt: momentAt(death.diedAtMs),
     failedAt: momentAt(death.diedAtMs),
-    expiresAt: momentOrNull(death.expiresAtMs),
+    expiresAt: momentOrNull(death.closed === undefined ? death.expiresAtMs : null),
     startedBy: death.startedBy ?? null,
     source: death.source ?? null,
     tags: [...death.tags],

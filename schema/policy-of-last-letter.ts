@@ -23,3 +23,25 @@ export async function policyOfLastLetter(
     return { ...own, ...said };
   });
 }
+
+/** Whether a job has ever died here that ran on this task queue. Index: `dead_letters_by_job`. */
+export async function hasDiedThere(
+  db: Db,
+  namespace: string,
+  { job, taskQueue }: { readonly job: string; readonly taskQueue: string },
+): Promise<boolean> {
+  const { id, kind } = deadLetters;
+  const there = and(
+    eq(deadLetters.job, job),
+    eq(deadLetters.taskQueue, taskQueue),
+    eq(deadLetters.namespace, namespace),
+  );
+  return await translatingErrors(db, async () => {
+    const found = await db
+      .select({ id })
+      .from(deadLetters)
+      .where(and(there, eq(kind, "job")))
+      .limit(1);
+    return found.length > 0;
+  });
+}
