@@ -6,6 +6,7 @@ import { restoringStart } from "../model/letter-start.ts";
 import type { FoundItem } from "../model/reconcile.ts";
 import { wasTakenUpSince } from "../schema/last-turn.ts";
 import { hasToldOwnCode } from "../schema/told-own-code.ts";
+import { releaseItem } from "../schema/item-outcome.ts";
 import { letterOfRow } from "../schema/letter-of-row.ts";
 import { letterHead } from "../schema/letter-head.ts";
 import { openLettersAfter } from "../schema/open-letters.ts";
@@ -168,6 +169,8 @@ async function beginAgain(
   const item = { finding: "no_workflow" as const, workflowId: row.workflowId, letterId: row.id };
   const said = seen.closedAtMs === undefined ? "its workflow is gone" : "its workflow was ended";
   if (asked.dryRun) return { ...item, mended: false, said };
+  // The redrive that asked for its retry is not told of the outcome any more.
+  if (row.status === "retrying") await releaseItem(needs.db, row.id, said);
   const told = await hasToldOwnCode(needs.db, row);
   const letter = {
     ...letterOfRow(row),
