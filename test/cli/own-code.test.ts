@@ -7,7 +7,7 @@ import { dlo, environmentOf } from "./dlo.ts";
 
 // run-code and apply-policy, as somebody at a terminal has them.
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 let world: World;
 let fails = true;
