@@ -7,7 +7,7 @@ import { openShop, type Shop, shopQueue } from "./shop.ts";
 
 // Activities that were started by themselves, and failed: letters of the kind `activity`.
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 let world: World;
 let shop: Shop;

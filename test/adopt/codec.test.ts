@@ -8,7 +8,7 @@ import { openShop, type Shop } from "./shop.ts";
 
 // A shop whose payloads are encrypted, its failures' texts too: nothing readable in Postgres unless its queue says so.
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const codec = new SealedCodec(Buffer.alloc(32, 7));
 const failureConverterPath = fileURLToPath(new URL("./sealed-failures.ts", import.meta.url));

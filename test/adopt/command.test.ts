@@ -6,7 +6,7 @@ import { openShop, type Shop } from "./shop.ts";
 
 // dlo adopt, off a terminal: what it shows, what it refuses, how it ends.
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 let world: World;
 let shop: Shop;

@@ -9,7 +9,7 @@ import { openShop, type Shop, shopQueue } from "./shop.ts";
 
 // An office that crashes between any two lines of an adoption, or of a retry, leaves one letter and one run.
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 let world: World;
 let shop: Shop;

@@ -6,7 +6,7 @@ import { openShop, type Shop, shopQueue } from "./shop.ts";
 
 // However a workflow of other make ended: what its letter says of it, and what its retry does.
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 let world: World;
 let shop: Shop;

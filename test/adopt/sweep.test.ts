@@ -8,7 +8,7 @@ import { openShop, type Shop, shopQueue } from "./shop.ts";
 
 // Many at once, in windows of time; what is ours is never adopted; a watch goes on from where it stopped.
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 180_000 });
 
 let office: PostOffice;
 let shop: Shop;

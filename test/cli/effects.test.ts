@@ -17,7 +17,7 @@ import { configWithJob, dlo, environmentOf, folderWith, type Ran, type RunOption
 // What each command does, looked up where it is to be seen: in the tables, in Temporal, in files. What it prints is not asked,
 // but for the JSON of those whose only effect is what they tell.
 
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 180_000 });
 
 const errand = defineJob({
   name: "errand",

@@ -5,7 +5,7 @@ import { openWorld, until, type World } from "../setup/world.ts";
 
 // Letters of what is no job: their rows come back as what they were.
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 240_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 240_000 });
 
 let world: World;
 let shop: Shop;

@@ -14,7 +14,7 @@ import { until } from "../setup/world.ts";
  * what can be seen from outside, a thorough one the rest, and the next ones find nothing.
  */
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 240_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 240_000 });
 
 const ledger = defineJob({
   name: "ledger",

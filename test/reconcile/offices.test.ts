@@ -7,7 +7,7 @@ import { until } from "../setup/world.ts";
 
 // More than one office in a namespace, with one database: each mends what is its own, and hides nothing from the other.
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 240_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 240_000 });
 
 const inTheEast = defineJob({
   name: "in-the-east",

@@ -6,7 +6,7 @@ import { until } from "../setup/world.ts";
 
 // How a reconcile goes its way: from where the last one stopped, in windows, through a change of offices, and at next to no cost where nothing is amiss.
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 let office: PostOffice;
 beforeAll(async () => void (office = await openPostOffice()));

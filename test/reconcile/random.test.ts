@@ -7,7 +7,7 @@ import { disagreements } from "./equal-stores.ts";
 
 // Whatever is done to either store, in whatever order, a reconcile ends with two that agree, and the next one finds nothing.
 
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
 
 let office: PostOffice;
 beforeAll(async () => void (office = await openPostOffice()));

@@ -3,7 +3,7 @@ import { letterWorkflowId } from "../../model/ids.ts";
 import { openPostOffice, type PostOffice } from "../setup/post-office.ts";
 import { until } from "../setup/world.ts";
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 240_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 240_000 });
 
 let office: PostOffice;
 beforeAll(async () => void (office = await openPostOffice()));

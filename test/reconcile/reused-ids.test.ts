@@ -8,7 +8,7 @@ import { until } from "../setup/world.ts";
 
 // A job id may have had several letters, and what is known of one of them must not be taken for another's.
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 240_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 240_000 });
 
 let office: PostOffice;
 beforeAll(async () => void (office = await openPostOffice()));

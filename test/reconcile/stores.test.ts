@@ -7,7 +7,7 @@ import { disagreements } from "./equal-stores.ts";
 
 // One of the two stores is lost, and healed as far as the other side knows.
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 let office: PostOffice;
 beforeAll(async () => void (office = await openPostOffice()));

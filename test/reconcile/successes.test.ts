@@ -7,7 +7,7 @@ import { until } from "../setup/world.ts";
 
 // Which successes a letter is closed by, and at what cost they are found.
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 240_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 240_000 });
 
 const sync = defineJob({
   name: "sync",

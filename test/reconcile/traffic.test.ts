@@ -6,7 +6,7 @@ import { disagreements } from "./equal-stores.ts";
 
 // While jobs die, recover, die again and are discarded all the time, a reconcile finds nothing to mend.
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 let office: PostOffice;
 beforeAll(async () => void (office = await openPostOffice()));
