@@ -8,16 +8,15 @@ import { defaultDeadLetterPolicy, type DeadLetterPolicy } from "../model/contrac
 import type { Death } from "../model/death.ts";
 import { jobWorkflowIdOf } from "../model/ids.ts";
 import { letterAttributes } from "../model/letter-start.ts";
-import { expiryFrom } from "../model/letter-state.ts";
 import type { CaptureAsk, CaptureRefusal, CaptureVerdict, JobDescription } from "../model/letter-activities.ts";
 import { maximumInputBytes } from "../model/maximum-input.ts";
 import { inputTooLarge, jobUnknown } from "../model/office-error.ts";
-import { ownPolicy, queuePolicy, unlessSaid } from "../model/queue-policy.ts";
 import type { SearchAttribute } from "../model/search-attributes.ts";
 import { findCaptured } from "../schema/find-captured.ts";
 import { letterOfRow } from "../schema/letter-of-row.ts";
 import { type ParkedLetter, parkDeath } from "../schema/park-death.ts";
 import type { LetterHead } from "../schema/rows.ts";
+import { filedUnder } from "./filed-under.ts";
 import type { JobDescriptions } from "./job-descriptions.ts";
 import type { OfficeNeeds } from "./office-needs.ts";
 import { readRun, type StartedRun } from "./read-run.ts";
@@ -96,19 +95,15 @@ export async function parkCaptured(
 ): Promise<ParkedLetter> {
   const { job, taskQueue, source, by } = capture;
   const policy = policyOf(known);
-  const queueName = capture.queue ?? policy.queue;
-  const queue = needs.queues[queueName];
-  // Filed elsewhere than its contract says, that queue's rules go before the contract's.
-  const own = capture.queue === undefined ? ownPolicy(policy) : unlessSaid(policy, queue);
-  const rules = queuePolicy(queue, needs.defaults, own);
+  const filed = filedUnder(needs, policy, capture.queue);
   return await translated(async () =>
     parkDeath(needs.db, {
       ...runDeath(
-        { ...record, job, queue: queueName, startedAt: undefined },
+        { ...record, job, queue: filed.queue, startedAt: undefined },
         deathOf(capture, known),
         needs.fingerprint,
       ),
-      ...(await runInput(run, record.workflowId, queue, needs)),
+      ...(await runInput(run, record.workflowId, needs.queues[filed.queue], needs)),
       ...(letterId === undefined ? {} : { letterId }),
       kind: "record",
       job,
@@ -116,12 +111,8 @@ export async function parkCaptured(
       taskQueue,
       startedBy: by,
       source,
-      queue: queueName,
+      ...filed,
       tags: [...new Set([...policy.tags, ...capture.tags])],
-      policy: rules,
-      ownPolicy: own,
-      ...(policy.supersededBy === undefined ? {} : { supersededBy: policy.supersededBy }),
-      expiresAtMs: expiryFrom(Date.now(), rules.retentionMs),
       event: {
         type: "captured",
         atMs: Date.now(),

@@ -10,7 +10,7 @@ import { lookAtLetter, type SeenLetter } from "./look-at-letter.ts";
 import { parkRun } from "./park-run.ts";
 import { policyWithoutWorker } from "./policy-without-worker.ts";
 import { type JobEnd, readJobEnd } from "./read-job-end.ts";
-import type { Reconciling } from "./reconciling.ts";
+import { contractOf, type Reconciling } from "./reconciling.ts";
 import { endedDeath } from "./run-death.ts";
 import { tellLetter } from "./tell-letter.ts";
 import { quoted, type VisibleRun } from "./visible-runs.ts";
@@ -25,8 +25,7 @@ export async function fileFoundRun(step: Reconciling, run: VisibleRun): Promise<
   const { needs, asked } = step;
   const { client, db } = needs;
   const { workflowId, runId } = run;
-  const contract = step.contracts.find(({ job, taskQueue }) => job === run.type && taskQueue === run.taskQueue)?.answer;
-  const said = contract?.known === true ? contract : undefined;
+  const said = contractOf(step, run);
   if (said?.deadLetter === false || run.closedAtMs === undefined) return undefined;
   const end = await readJobEnd(client, needs.codecs, run);
   const finding = findingOf(run, end);

@@ -1,8 +1,7 @@
 import type { Death } from "../model/death.ts";
 import type { DeadLetterPolicy } from "../model/contract.ts";
-import { expiryFrom } from "../model/letter-state.ts";
-import { ownPolicy, queuePolicy } from "../model/queue-policy.ts";
 import { type ParkedDeath, type ParkedLetter, parkDeath } from "../schema/park-death.ts";
+import { filedUnder } from "./filed-under.ts";
 import { type ForeignRun, foreignInput, foreignSource } from "./foreign-run.ts";
 import type { OfficeNeeds } from "./office-needs.ts";
 import { runDeath } from "./run-death.ts";
@@ -26,15 +25,13 @@ export async function parkForeign(needs: OfficeNeeds, found: ForeignDeath): Prom
 /** All that the tables need of it. */
 export async function foreignToPark(needs: OfficeNeeds, found: ForeignDeath): Promise<ParkedDeath> {
   const { run, jobId, runId, death, policy, adoption } = found;
-  const { queue: queueName } = policy;
-  const queue = needs.queues[queueName];
-  const own = ownPolicy(policy);
-  const rules = queuePolicy(queue, needs.defaults, own);
+  const filed = filedUnder(needs, policy);
+  const queue = needs.queues[filed.queue];
   return {
     ...runDeath(
       {
         namespace: needs.client.options.namespace,
-        ...{ workflowId: jobId, runId, job: run.type, queue: queueName, startedAt: run.startedAt },
+        ...{ workflowId: jobId, runId, job: run.type, queue: filed.queue, startedAt: run.startedAt },
       },
       death,
       needs.fingerprint,
@@ -43,7 +40,6 @@ export async function foreignToPark(needs: OfficeNeeds, found: ForeignDeath): Pr
     ...{ kind: run.kind, job: run.type, workflowType: run.type, taskQueue: run.taskQueue },
     ...(run.startedBy === undefined ? {} : { startedBy: run.startedBy }),
     source: { ...(adoption === undefined ? {} : { adoption }), ...(await foreignSource(run, queue, needs)) },
-    ...{ queue: queueName, tags: policy.tags, policy: rules, ownPolicy: own },
-    expiresAtMs: expiryFrom(Date.now(), rules.retentionMs),
+    ...filed,
   };
 }

@@ -1,8 +1,7 @@
 import type { DeadLetterPolicy } from "../model/contract.ts";
 import type { Death } from "../model/death.ts";
-import { expiryFrom } from "../model/letter-state.ts";
-import { ownPolicy, queuePolicy, unlessSaid } from "../model/queue-policy.ts";
 import { type ParkedDeath, type ParkedLetter, parkDeath } from "../schema/park-death.ts";
+import { filedUnder } from "./filed-under.ts";
 import type { OfficeNeeds } from "./office-needs.ts";
 import { readRun } from "./read-run.ts";
 import { runDeath } from "./run-death.ts";
@@ -39,20 +38,16 @@ export async function runToPark(
   { death, policy, letterId, found }: RunToPark,
 ): Promise<ParkedDeath> {
   const { client } = needs;
-  const queueName = death.queue ?? policy.queue;
-  const queue = needs.queues[queueName];
+  const filed = filedUnder(needs, policy, death.queue);
   const run = await readRun(client, workflowId, runId);
-  // Filed elsewhere by its job's own policy, that queue's rules go before the contract's.
-  const own = death.queue === undefined ? ownPolicy(policy) : unlessSaid(policy, queue);
-  const rules = queuePolicy(queue, needs.defaults, own);
   const job = run.workflowType;
   const dying = {
-    ...{ namespace: client.options.namespace, workflowId, runId, job, queue: queueName },
+    ...{ namespace: client.options.namespace, workflowId, runId, job, queue: filed.queue },
     startedAt: run.startedAt,
   };
   return {
     ...runDeath(dying, death, needs.fingerprint),
-    ...(await runInput(run, workflowId, queue, needs)),
+    ...(await runInput(run, workflowId, needs.queues[filed.queue], needs)),
     ...(death.key === undefined ? {} : { key: death.key }),
     ...(found === undefined ? {} : { found }),
     ...(letterId === undefined ? {} : { letterId }),
@@ -61,11 +56,6 @@ export async function runToPark(
     workflowType: run.workflowType,
     taskQueue: run.taskQueue,
     ...(run.startedBy === undefined ? {} : { startedBy: run.startedBy }),
-    queue: queueName,
-    tags: policy.tags,
-    policy: rules,
-    ownPolicy: own,
-    ...(policy.supersededBy === undefined ? {} : { supersededBy: policy.supersededBy }),
-    expiresAtMs: expiryFrom(Date.now(), rules.retentionMs),
+    ...filed,
   };
 }

@@ -11,7 +11,7 @@ import { parkRun } from "./park-run.ts";
 import { policyWithoutWorker } from "./policy-without-worker.ts";
 import { readRun } from "./read-run.ts";
 import { jobsQuery, unasked } from "./reconcile-runs.ts";
-import { type Reconciling, type StepEnd } from "./reconciling.ts";
+import { contractOf, type Reconciling, type StepEnd } from "./reconciling.ts";
 import { tellLetter } from "./tell-letter.ts";
 import { at, type VisiblePage, type VisibleRun, visibleRuns } from "./visible-runs.ts";
 
@@ -84,8 +84,7 @@ async function whyUndecodable(step: Reconciling, run: VisibleRun): Promise<strin
 async function parkUndecodable(step: Reconciling, { message, ...run }: Stuck): Promise<FoundItem | undefined> {
   const { needs, asked } = step;
   const { client } = needs;
-  const contract = step.contracts.find(({ job, taskQueue }) => job === run.type && taskQueue === run.taskQueue)?.answer;
-  const said = contract?.known === true ? contract : undefined;
+  const said = contractOf(step, run);
   if (said?.deadLetter === false || (said === undefined && (await mayBeAnothers(needs, run)))) return undefined;
   const policy = said?.deadLetter ?? (await policyWithoutWorker(needs, run.type));
   if (policy.office !== needs.taskQueue) return undefined;

@@ -1,6 +1,7 @@
 import type { AskedContract, ReconcilePlace, WantedContract } from "../model/reconcile-activities.ts";
 import type { FoundItem, Reconcile } from "../model/reconcile.ts";
 import type { OfficeNeeds } from "./office-needs.ts";
+import type { VisibleRun } from "./visible-runs.ts";
 
 /** What a step of a reconcile works with. */
 export type Reconciling = {
@@ -35,3 +36,9 @@ export const lanes = 8;
  * them is ahead, and what is under way is not to be mended.
  */
 export const secondLookMs = 2_000;
+
+/** What the worker of a run's job has said of its contract; undefined where none answered, or it does not know the job. */
+export function contractOf({ contracts }: Pick<Reconciling, "contracts">, run: Pick<VisibleRun, "type" | "taskQueue">) {
+  const answer = contracts.find(({ job, taskQueue }) => job === run.type && taskQueue === run.taskQueue)?.answer;
+  return answer?.known === true ? answer : undefined;
+}

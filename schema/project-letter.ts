@@ -9,7 +9,8 @@ import { appendEvents } from "./append-events.ts";
 import { cleanRow } from "./clean-row.ts";
 import type { Db } from "./database.ts";
 import { tellItem } from "./item-outcome.ts";
-import { farthestMs, momentAt, momentOrNull, spanOrNull } from "./moments.ts";
+import { keepUntil } from "./keep-until.ts";
+import { momentAt, momentOrNull, spanOrNull } from "./moments.ts";
 import { policyColumns } from "./park-death.ts";
 import type { NewPayload } from "./run-input.ts";
 import { amendedColumns } from "./run-input.ts";
@@ -131,12 +132,10 @@ function clocks({ status, expiresAtMs, retryAtMs, retryWhen }: RowProjection) {
 
 function closingColumns({ atMs, reason }: NonNullable<RowProjection["close"]>) {
   const closedAt = momentAt(atMs);
-  // A keep time of thousands of years would leave the range of ISO 8601, and of timestamptz.
-  const keepUntil = sql`to_timestamp(least(${closedAt.getTime()}::bigint + ${deadLetters.keepForMs}, ${farthestMs}::bigint) / 1000.0)`;
   return {
     closedAt,
     ...cleanRow({ closeReason: reason }),
-    keepUntil: sql`case when ${deadLetters.keepForMs} is null then null else ${keepUntil} end`,
+    keepUntil: sql`case when ${deadLetters.keepForMs} is null then null else ${keepUntil(closedAt)} end`,
   };
 }
 

@@ -5,7 +5,8 @@ import { isOpen } from "../model/status.ts";
 import { appendEvents } from "./append-events.ts";
 import { cleanRow } from "./clean-row.ts";
 import type { Db } from "./database.ts";
-import { farthestMs, momentAt, momentOrNull, spanOrNull } from "./moments.ts";
+import { keepUntil } from "./keep-until.ts";
+import { momentAt, momentOrNull, spanOrNull } from "./moments.ts";
 import type { LetterHead } from "./rows.ts";
 import { deadLetters } from "./tables.ts";
 import { translatingErrors, violatedConstraint } from "./translate-error.ts";
@@ -88,9 +89,8 @@ function projected(state: LetterState) {
 
 function closing(closedAtMs: number) {
   const at = momentAt(closedAtMs);
-  const keepUntil = sql`to_timestamp(least(${at.getTime()}::bigint + ${deadLetters.keepForMs}, ${farthestMs}::bigint) / 1000.0)`;
   return {
     closedAt: sql<Date>`coalesce(${deadLetters.closedAt}, ${at.toISOString()}::timestamptz)`,
-    keepUntil: sql<Date>`case when ${deadLetters.keepForMs} is null then null else coalesce(${deadLetters.keepUntil}, ${keepUntil}) end`,
+    keepUntil: sql<Date>`case when ${deadLetters.keepForMs} is null then null else coalesce(${deadLetters.keepUntil}, ${keepUntil(at)}) end`,
   };
 }

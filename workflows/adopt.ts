@@ -1,5 +1,4 @@
 import {
-  ApplicationFailure,
   CancellationScope,
   continueAsNew,
   isCancellation,
@@ -15,6 +14,7 @@ import {
   type AdoptSeen,
   nothingSeen,
 } from "../model/adopt-activities.ts";
+import { usageFailure } from "./letter-rules.ts";
 import { uuid7 } from "./uuid7.ts";
 
 /*
@@ -66,7 +66,7 @@ function readOrFail(options: AdoptOptions): Adoption {
   try {
     return readAdoption(options, { id: uuid7(), by: "unknown", atMs: Date.now() });
   } catch (error) {
-    throw ApplicationFailure.nonRetryable(error instanceof Error ? error.message : String(error), "USAGE");
+    throw usageFailure(error);
   }
 }
 

@@ -1,5 +1,4 @@
 import {
-  ApplicationFailure,
   CancellationScope,
   continueAsNew,
   isCancellation,
@@ -9,6 +8,7 @@ import {
 } from "@temporalio/workflow";
 import { type Prune, type PruneOptions, readPrune, ruleSummary } from "../model/prune.ts";
 import type { PruneActivities, PruneOutcome, PrunePlace } from "../model/prune-activities.ts";
+import { usageFailure } from "./letter-rules.ts";
 import { uuid7 } from "./uuid7.ts";
 
 /*
@@ -59,7 +59,7 @@ function readOrFail(options: PruneOptions): Prune {
   try {
     return readPrune(options, { id: uuid7(), by: "unknown", atMs: Date.now() });
   } catch (error) {
-    throw ApplicationFailure.nonRetryable(error instanceof Error ? error.message : String(error), "USAGE");
+    throw usageFailure(error);
   }
 }
 

@@ -1,5 +1,4 @@
 import {
-  ApplicationFailure,
   CancellationScope,
   continueAsNew,
   isCancellation,
@@ -7,7 +6,6 @@ import {
   setCurrentDetails,
   workflowInfo,
 } from "@temporalio/workflow";
-import type { JobActivities } from "../model/letter-activities.ts";
 import {
   emptyReport,
   foundInAll,
@@ -22,6 +20,8 @@ import type {
   ReconcilePlace,
   WantedContract,
 } from "../model/reconcile-activities.ts";
+import { usageFailure } from "./letter-rules.ts";
+import { jobWorker } from "./office-calls.ts";
 import { uuid7 } from "./uuid7.ts";
 
 /*
@@ -78,14 +78,8 @@ export async function reconcile(
 
 /** Asks a job's own worker for its contract. A worker that is down, or older than the question, gives none. */
 async function ask(wanted: WantedContract): Promise<AskedContract> {
-  const worker = proxyActivities<Pick<JobActivities, "describeJob">>({
-    taskQueue: wanted.taskQueue,
-    scheduleToCloseTimeout: "10 seconds",
-    startToCloseTimeout: "10 seconds",
-    retry: { initialInterval: "200 milliseconds", maximumAttempts: 3 },
-  });
   try {
-    return { ...wanted, answer: await worker.describeJob(wanted.job) };
+    return { ...wanted, answer: await jobWorker(wanted.taskQueue).describeJob(wanted.job) };
   } catch (error) {
     if (isCancellation(error)) throw error;
     return wanted;
@@ -96,7 +90,7 @@ function readOrFail(options: ReconcileOptions): Reconcile {
   try {
     return readReconcile(options, { id: uuid7(), by: "unknown" });
   } catch (error) {
-    throw ApplicationFailure.nonRetryable(error instanceof Error ? error.message : String(error), "USAGE");
+    throw usageFailure(error);
   }
 }
 

@@ -25,6 +25,7 @@ import type {
 import { redriveDetails } from "../model/redrive-details.ts";
 import { readRedriveControl } from "../model/read-redrive.ts";
 import { searchAttributes } from "../model/search-attributes.ts";
+import { usageFailure } from "./letter-rules.ts";
 import { jobWorker, refusalOf } from "./office-calls.ts";
 
 /*
@@ -187,6 +188,6 @@ function readOrFail(name: RedriveControl, given: unknown) {
   try {
     return readRedriveControl(name, given);
   } catch (error) {
-    throw ApplicationFailure.nonRetryable(error instanceof Error ? error.message : String(error), "USAGE");
+    throw usageFailure(error);
   }
 }
