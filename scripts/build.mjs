@@ -32,6 +32,14 @@ export async function build() {
   return 0;
 }
 
+/** A build that fails, as a failed test. */
+export async function buildFailures() {
+  const code = await build();
+  return code === 0
+    ? []
+    : [{ file: "scripts/build.mjs", name: "the build", state: "failed", message: `exit code ${code}` }];
+}
+
 /** Paths of the sources without `.ts`, relative to the root. */
 function listSources() {
   const { include } = JSON.parse(readFileSync(join(root, "tsconfig.build.json"), "utf8"));

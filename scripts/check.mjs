@@ -6,12 +6,12 @@ import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { root } from "./run.mjs";
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = (await check()) === 0 ? 0 : 1;
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = (await check()).length === 0 ? 0 : 1;
 
 /**
  * Prints a line for each check, and the output of those that fail.
  *
- * @returns {Promise<number>} how many failed
+ * @returns {Promise<object[]>} those that failed, each as a failed test
  */
 export async function check() {
   const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -26,7 +26,9 @@ export async function check() {
       }
     }),
   );
-  return results.filter(({ failed }) => failed).length;
+  return results
+    .filter(({ failed }) => failed)
+    .map(({ name, output }) => ({ file: "check", name, state: "failed", message: output }));
 }
 
 async function timed(name, work) {
@@ -35,7 +37,7 @@ async function timed(name, work) {
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   console.log(`${result.failed ? "✗" : "✓"} ${name.padEnd(10)} ${seconds.padStart(5)} s`);
   if (result.failed && result.output !== "") console.log(`\n${result.output.trim()}\n`);
-  return result;
+  return { name, ...result };
 }
 
 function runQuietly(command) {
