@@ -1,12 +1,10 @@
 import { defaultPayloadConverter } from "@temporalio/common";
-import proto from "@temporalio/proto";
+import type proto from "@temporalio/proto";
 import { cleanJson } from "../model/clean.ts";
 import { codecsOf, decodeAll } from "../model/codecs.ts";
 import type { SharedConfig } from "../model/config.ts";
 import { officeErrorOf } from "../model/office-error.ts";
 import { asRunMemo, type RunMemo } from "../model/run-memo.ts";
-
-const { Payload: PayloadProto, Payloads: PayloadsProto } = proto.temporal.api.common.v1;
 
 /**
  * The arguments in a row's serialized payloads.
@@ -14,13 +12,15 @@ const { Payload: PayloadProto, Payloads: PayloadsProto } = proto.temporal.api.co
  * @throws {OfficeError} `CONFIG_INVALID` where they are encrypted and the codec is missing, or not theirs
  */
 export async function decodeInput(data: Uint8Array, codec: SharedConfig["codec"]): Promise<unknown[]> {
-  return await decodePayloads(() => PayloadsProto.decode(data).payloads, codec);
+  const { Payloads } = await messages();
+  return await decodePayloads(() => Payloads.decode(data).payloads, codec);
 }
 
 /** The memo of a row's run. Throws as `decodeInput` does. */
 export async function decodeMemo(data: Uint8Array | null, codec: SharedConfig["codec"]): Promise<RunMemo> {
   if (data === null) return {};
-  const [memo] = await decodePayloads(() => [PayloadProto.decode(data)], codec);
+  const { Payload } = await messages();
+  const [memo] = await decodePayloads(() => [Payload.decode(data)], codec);
   return asRunMemo(memo);
 }
 
@@ -52,4 +52,10 @@ export function shownArguments(args: readonly unknown[]): unknown {
 /** Bytes don't show in JSON. */
 export function withoutBytes(value: unknown): unknown {
   return value instanceof Uint8Array ? { base64: Buffer.from(value).toString("base64") } : value;
+}
+
+/** Loaded where an input is read: they take a third of a second, and a list of letters needs none. */
+async function messages(): Promise<typeof proto.temporal.api.common.v1> {
+  const { default: loaded } = await import("@temporalio/proto");
+  return loaded.temporal.api.common.v1;
 }

@@ -15,7 +15,7 @@ import { connectNative } from "./native-connection.ts";
 import { ownCodeRunner } from "./own-code.ts";
 import { type RunningWorker, runUntilStopped } from "./running-worker.ts";
 import { timeoutDecider } from "./timeout-decider.ts";
-import { bundleEntry, jobEntry } from "./workflow-bundle.ts";
+import { bundleEntry, type Entry, jobEntry } from "./workflow-bundle.ts";
 
 export type RunWorkerOptions = WorkerConfig &
   Pick<SharedConfig, "codec"> &
@@ -125,7 +125,7 @@ export const workerDefaults = {
   shutdownGraceTime: 0,
 } as const satisfies Partial<WorkerOptions>;
 
-function entryOf(jobs: readonly HandledJob[], { workflowsPath, worker }: RunWorkerOptions): string {
+function entryOf(jobs: readonly HandledJob[], { workflowsPath, worker }: RunWorkerOptions): Entry {
   const defaults = jobDefaults(process.env);
   return jobEntry({
     contracts: jobs.map((handled) => resolveHandled(handled, defaults)),

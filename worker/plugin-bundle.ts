@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import type { BundleOptions } from "@temporalio/worker";
 import type { ResolvedContract } from "../model/contract.ts";
 import { configInvalid } from "../model/office-error.ts";
-import { findPackages, jobEntry, sourceFile } from "./workflow-bundle.ts";
+import { configureFor, jobEntry, sourceFile } from "./workflow-bundle.ts";
 
 /** Stands in `workflowsPath` for a worker without workflows of its own: the SDK bundles nothing where there is none. */
 export const noWorkflowsPath = sourceFile("../workflows/job");
@@ -22,13 +22,15 @@ export function addJobs(
   // The bundler knows a module by its true path.
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "dlo-plugin-")));
   const entry = join(folder, "entry.mjs");
-  writeFileSync(entry, jobEntry({ contracts, versioned, ...(own === undefined ? {} : { workflowsPath: own }) }));
+  const jobs = jobEntry({ contracts, versioned, ...(own === undefined ? {} : { workflowsPath: own }) });
+  writeFileSync(entry, jobs.source);
   const names = contracts.map(({ name }) => name);
   return {
     ...bundle,
     workflowsPath: entry,
+    preloadModules: [...(bundle.preloadModules ?? []), ...jobs.shared],
     webpackConfigHook(config) {
-      const found = findPackages(bundle.webpackConfigHook)(config);
+      const found = configureFor(jobs, bundle.webpackConfigHook)(config);
       // A module's own imports need their extensions, and a path that the SDK takes may lack it, or be a folder's.
       const asSdk = { test: entry, resolve: { fullySpecified: false } };
       return {

@@ -1,3 +1,4 @@
+import { realpathSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -19,88 +20,108 @@ export type EntryOptions = {
   readonly versioned: boolean;
 };
 
+/** What a bundle is made of. */
+export type Entry = {
+  readonly source: string;
+  /**
+   * Paths of modules that are loaded once for all workflows of a worker, not once for each: they keep nothing between two
+   * calls, and are frozen. A user's own workflows may.
+   */
+  readonly shared: readonly string[];
+};
+
 /**
- * The source of a job worker's bundle: contracts as JSON, and the generic workflow as the default export, which Temporal
- * calls for every type that the bundle does not name.
+ * A job worker's bundle: contracts as JSON, and the generic workflow as the default export, which Temporal calls for every
+ * type that the bundle does not name.
  */
-export function jobEntry({ contracts, workflowsPath, versioned }: EntryOptions): string {
+export function jobEntry({ contracts, workflowsPath, versioned }: EntryOptions): Entry {
   const byName = Object.fromEntries(contracts.map((contract) => [contract.name, contract]));
-  return [
-    `import { supervise } from ${JSON.stringify(sourceFile("../workflows/job"))};`,
+  const supervising = sourceFile("../workflows/job");
+  const source = [
+    `import { supervise } from ${JSON.stringify(supervising)};`,
+    ...upgrading(versioned),
     `const contracts = ${JSON.stringify(byName)};`,
     ...(workflowsPath === undefined ? [] : ownWorkflows(workflowsPath)),
-    "const job = supervise(contracts);",
-    ...versioning(versioned, ["job"]),
-    "export default job;",
+    `export default ${upgraded("supervise(contracts)", versioned)};`,
   ].join("\n");
+  return { source, shared: [supervising] };
 }
 
-const officeTypes = [
-  "deadLetter",
-  "office",
-  "deliverEvent",
-  "previewRedrive",
-  "redrive",
-  "prune",
-  "reconcile",
-  "adopt",
-];
+const officeWorkflows = {
+  "dead-letter": ["deadLetter"],
+  office: ["office"],
+  "deliver-event": ["deliverEvent"],
+  redrive: ["previewRedrive", "redrive"],
+  prune: ["prune"],
+  reconcile: ["reconcile"],
+  adopt: ["adopt"],
+};
 
-/** The source of an office's bundle. */
-export function officeEntry({ versioned }: { readonly versioned: boolean }): string {
-  return [
-    `import { deadLetter } from ${JSON.stringify(sourceFile("../workflows/dead-letter"))};`,
-    `import { office } from ${JSON.stringify(sourceFile("../workflows/office"))};`,
-    `import { deliverEvent } from ${JSON.stringify(sourceFile("../workflows/deliver-event"))};`,
-    `import { previewRedrive, redrive } from ${JSON.stringify(sourceFile("../workflows/redrive"))};`,
-    `import { prune } from ${JSON.stringify(sourceFile("../workflows/prune"))};`,
-    `import { reconcile } from ${JSON.stringify(sourceFile("../workflows/reconcile"))};`,
-    `import { adopt } from ${JSON.stringify(sourceFile("../workflows/adopt"))};`,
-    ...versioning(versioned, officeTypes),
-    `export { ${officeTypes.join(", ")} };`,
+/** An office's bundle. */
+export function officeEntry({ versioned }: { readonly versioned: boolean }): Entry {
+  const modules = Object.entries(officeWorkflows).map(([file, names]) => ({
+    path: sourceFile(`../workflows/${file}`),
+    names,
+  }));
+  const source = [
+    ...upgrading(versioned),
+    ...modules.flatMap(({ path, names }, n) => [
+      `import * as from${n} from ${JSON.stringify(path)};`,
+      ...names.map((name) => `export const ${name} = ${upgraded(`from${n}.${name}`, versioned)};`),
+    ]),
   ].join("\n");
+  return { source, shared: modules.map(({ path }) => path) };
 }
 
 /** Bundles an entry's source. Takes about a second. */
 export async function bundleEntry(
-  source: string,
+  entry: Entry,
   options: Omit<BundleOptions, "workflowsPath"> = {},
 ): Promise<WorkflowBundleWithSourceMap> {
   const folder = await mkdtemp(join(tmpdir(), "dlo-bundle-"));
   try {
     const workflowsPath = join(folder, "entry.mjs");
-    await writeFile(workflowsPath, source);
+    await writeFile(workflowsPath, entry.source);
     return await bundleWorkflowCode({
       // A listing of modules is of no use to whoever starts a worker.
       logger: new DefaultLogger("WARN"),
       ...options,
       workflowsPath,
-      webpackConfigHook: findPackages(options.webpackConfigHook),
+      preloadModules: [...entry.shared],
+      webpackConfigHook: configureFor(entry, options.webpackConfigHook),
     });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** The entry lies in a temporary folder, from which no package would be found. */
-export function findPackages(
+/** What webpack has to know of an entry, before a hook of somebody else's. */
+export function configureFor(
+  { shared }: Pick<Entry, "shared">,
   hook: BundleOptions["webpackConfigHook"],
 ): NonNullable<BundleOptions["webpackConfigHook"]> {
+  // The entry lies in a temporary folder, from which no package would be found.
   const workflow = createRequire(import.meta.url).resolve("@temporalio/workflow");
   const packages = workflow.slice(0, workflow.lastIndexOf(join("@temporalio", "workflow")));
+  // Our package.json promises that no module has effects, so what is loaded for its own sake, in advance, would be left out.
+  const inAdvance = { test: shared.map((path) => realpathSync(path)), sideEffects: true };
   return (config) => {
-    const { resolve = {} } = config;
-    const found = { ...config, resolve: { ...resolve, modules: [...(resolve.modules ?? []), packages] } };
+    const { resolve = {}, module } = config;
+    const found = {
+      ...config,
+      resolve: { ...resolve, modules: [...(resolve.modules ?? []), packages] },
+      module: { ...module, rules: [...(module?.rules ?? []), inAdvance] },
+    };
     return hook === undefined ? found : hook(found);
   };
 }
 
-function versioning(versioned: boolean, workflows: readonly string[]): string[] {
-  if (!versioned) return [];
-  return [
-    `import { autoUpgrade } from ${JSON.stringify(sourceFile("../workflows/auto-upgrade"))};`,
-    ...workflows.map((name) => `autoUpgrade(${name});`),
-  ];
+function upgrading(versioned: boolean): string[] {
+  return versioned ? [`import { autoUpgrade } from ${JSON.stringify(sourceFile("../workflows/auto-upgrade"))};`] : [];
+}
+
+function upgraded(workflow: string, versioned: boolean): string {
+  return versioned ? `autoUpgrade(${workflow})` : workflow;
 }
 
 /** A workflow with a job's name would run in its place, unsupervised. A task that fails loses nothing and says why. */

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { WorkerOptions } from "@temporalio/worker";
 import { fileURLToPath } from "node:url";
 import { letterWorkflowId } from "../../model/ids.ts";
+import type { Entry } from "../../worker/workflow-bundle.ts";
 import { openFaultyOffice } from "../setup/faulty-office.ts";
 import { deliver } from "../setup/post-office.ts";
 import { openWorld, until, type World } from "../setup/world.ts";
@@ -89,21 +90,20 @@ test(
 );
 
 /** The letter as a later release may have it: what it does more is behind a patch, since parked letters replay it. */
-function changedLetter(): string {
+function changedLetter(): Entry {
   const workflows = (name: string) =>
     JSON.stringify(fileURLToPath(new URL(`../../workflows/${name}.ts`, import.meta.url)));
-  return `
+  const source = `
     import { patched, upsertMemo } from "@temporalio/workflow";
     import { autoUpgrade } from ${workflows("auto-upgrade")};
     import { deadLetter as before } from ${workflows("dead-letter")};
-    import { office } from ${workflows("office")};
-    async function deadLetter(state) {
+    import { office as resting } from ${workflows("office")};
+    export const deadLetter = autoUpgrade(async (state) => {
       if (patched("says-its-build")) upsertMemo({ build: "2" });
       return await before(state);
-    }
-    autoUpgrade(deadLetter);
-    autoUpgrade(office);
-    export { deadLetter, office };`;
+    });
+    export const office = autoUpgrade(resting);`;
+  return { source, shared: [] };
 }
 
 async function memoOf(id: string): Promise<Record<string, unknown> | undefined> {

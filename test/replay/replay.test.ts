@@ -35,6 +35,16 @@ test.each(files)("%s replays", async (file) => {
   ).resolves.toBeUndefined();
 });
 
+// Webpack leaves out what is loaded for its own sake, unless it is told not to; nobody would notice but by the processor's time.
+test("what all workflows of a worker share is loaded in advance", () => {
+  const inAdvance = ({ code }: WorkflowBundleWithSourceMap) => {
+    const [, body = ""] = /preloadModules\(\) \{\n([^}]*)\}/.exec(code) ?? [];
+    return [...body.matchAll(/__webpack_require__\(.* "\.\/(.*)"\)/g)].map(([, path]) => path);
+  };
+  expect(inAdvance(jobs)).toEqual(["workflows/job.ts"]);
+  expect(inAdvance(offices)).toContain("workflows/dead-letter.ts");
+});
+
 test("a changed order of commands is found", async () => {
   const history = recorded(files.find((file) => file.startsWith("job-dies"))!);
   const changed = await bundleEntry(

@@ -7,7 +7,7 @@ import { keepingDefaults } from "../../model/resolve-contract.ts";
 import { searchAttributeNames } from "../../model/search-attributes.ts";
 import { defaultOffice } from "../../model/ids.ts";
 import { openDatabase } from "../../schema/database.ts";
-import { bundleEntry, officeEntry } from "../../worker/workflow-bundle.ts";
+import { bundleEntry, type Entry, officeEntry } from "../../worker/workflow-bundle.ts";
 import type { World } from "./world.ts";
 
 /** What a test does to an activity: it may fail before the real one, after it, or let it pass. */
@@ -24,7 +24,7 @@ export async function openFaultyOffice(
     readonly beforeSignal?: (jobWorkflowId: string) => void | Promise<void>;
     readonly afterSignal?: (jobWorkflowId: string) => void;
   },
-  build: { readonly entry?: string; readonly worker?: Partial<WorkerOptions> } = {},
+  build: { readonly entry?: Entry; readonly worker?: Partial<WorkerOptions> } = {},
 ): Promise<() => Promise<void>> {
   const connection = await NativeConnection.connect({ address: world.address });
   const database = openDatabase(world.databaseUrl);

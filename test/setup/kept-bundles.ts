@@ -10,10 +10,10 @@ import type * as bundling from "../../worker/workflow-bundle.ts";
 // in the project `apart`, which goes without this.
 vi.mock("../../worker/workflow-bundle.ts", async (original) => {
   const real = await original<typeof bundling>();
-  const bundleEntry: typeof real.bundleEntry = async (source, options) =>
-    options === undefined && madeOfOurs(source)
-      ? await kept(source, real.bundleEntry)
-      : await real.bundleEntry(source, options);
+  const bundleEntry: typeof real.bundleEntry = async (entry, options) =>
+    options === undefined && madeOfOurs(entry.source)
+      ? await kept(entry, real.bundleEntry)
+      : await real.bundleEntry(entry, options);
   return { ...real, bundleEntry };
 });
 
@@ -22,17 +22,17 @@ const folder = join(root, ".test", "bundles");
 const workflows = join(root, "workflows") + sep;
 
 async function kept(
-  source: string,
-  bundle: (source: string) => Promise<WorkflowBundleWithSourceMap>,
+  entry: bundling.Entry,
+  bundle: (entry: bundling.Entry) => Promise<WorkflowBundleWithSourceMap>,
 ): Promise<WorkflowBundleWithSourceMap> {
   const ofThisCode = join(folder, digestOfCode());
-  const path = join(ofThisCode, `${digest([source])}.json`);
+  const path = join(ofThisCode, `${digest([entry.source, ...entry.shared])}.json`);
   try {
     return JSON.parse(readFileSync(path, "utf8")) as WorkflowBundleWithSourceMap;
   } catch {
     // Not yet.
   }
-  const made = await bundle(source);
+  const made = await bundle(entry);
   if (mkdirSync(ofThisCode, { recursive: true }) !== undefined) forgetAllBut(ofThisCode);
   // Another file may read it meanwhile, and is not to find half of it.
   const whole = `${path}.${process.pid}`;

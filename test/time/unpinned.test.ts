@@ -22,7 +22,7 @@ test("a run that nobody puts onto its build ends as cancelled after an hour, wit
     const worker = await Worker.create({
       connection: env.nativeConnection,
       taskQueue: "jobs",
-      workflowBundle: await bundleEntry(letterThatForgets()),
+      workflowBundle: await bundleEntry({ source: letterThatForgets(), shared: [] }),
       activities: { waits: () => void begun++ },
     });
     const startMs = await env.currentTimeMs();
