@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Client, WorkflowNotFoundError, WorkflowUpdateFailedError } from "@temporalio/client";
+import { type Client, type WorkflowHandle, WorkflowNotFoundError, WorkflowUpdateFailedError } from "@temporalio/client";
 import { ApplicationFailure } from "@temporalio/common";
 import { v7 as uuidv7 } from "uuid";
 import { startRedrive } from "../connect/start-redrive.ts";
@@ -107,8 +107,7 @@ export function redrivesOf({ temporal, database }: Needs): Redrives {
     async preview(which, options = {}) {
       const spec = await specOf(which, options);
       const handle = await startRedrive(temporal, previewType, spec, options.office);
-      const answer = handle.result() as Promise<RedrivePreview>;
-      return await within(answer, previewMs, async () => await handle.terminate("nobody waits for it any more"));
+      return await previewed(handle);
     },
     ...readRedrives(database, namespace),
     pause: async (id, signature = {}) => publicRedrive(await control("pause", id, signature)),
@@ -146,14 +145,27 @@ async function appeared(db: Db, id: string): Promise<Redrive> {
   }
 }
 
-async function within<T>(answer: Promise<T>, ms: number, giveUp: () => Promise<unknown>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), ms)));
-  const first = await Promise.race([answer, late]).finally(() => clearTimeout(timer));
-  if (first !== undefined) return first;
+/** Its answer, unless no office takes it up, or none comes to its end. */
+async function previewed(handle: WorkflowHandle): Promise<RedrivePreview> {
+  const answer = handle.result() as Promise<RedrivePreview>;
+  // Not waited for where this gives up.
   answer.catch(() => undefined);
-  await giveUp();
-  throw nobodyAnswers("No office has looked at the letters", ms);
+  let waitedMs = 0;
+  for (const untilMs of [officeMs, previewMs]) {
+    const first = await within(answer, untilMs - waitedMs);
+    if (first !== undefined) return first;
+    waitedMs = untilMs;
+    // Its start, and the task that waits for an office.
+    if ((await handle.describe()).historyLength <= 2) break;
+  }
+  await handle.terminate("nobody waits for it any more");
+  throw nobodyAnswers("No office has looked at the letters", waitedMs);
+}
+
+async function within<T>(answer: Promise<T>, ms: number): Promise<T | undefined> {
+  const over = new AbortController();
+  const late = sleep(ms, undefined, { signal: over.signal }).catch(() => undefined);
+  return await Promise.race([answer, late]).finally(() => over.abort());
 }
 
 function nobodyAnswers(what: string, ms: number) {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { v7 as uuidv7 } from "uuid";
 import { z } from "zod";
 import { defineJob } from "../../model/index.ts";
 import { gate, openPostOffice, type PostOffice } from "../setup/post-office.ts";
@@ -192,4 +193,24 @@ test("a patch that fits some and not others is refused for those alone, by whoev
   const [item] = await office.dlo.redrives.items(refused.id);
   expect(item!.why).toContain("The new input is not valid for deliver");
   expect(office.runs("patched-odd")).toBe(1);
+});
+
+test("where no office is, a preview says so soon, and so does a redrive, which one that comes later begins", async () => {
+  const [id] = await deadOnes(office, "nobody-there", 1);
+  office.when(id!, succeeds);
+  const [which, options] = [{ filter: "payload.to=nobody-there" }, { ...forced, office: "nobody-yet" }];
+  const asked = uuidv7();
+  const [previewed, started] = await Promise.allSettled([
+    office.dlo.redrives.preview(which, options),
+    office.dlo.redrives.start(which, { ...options, id: asked }),
+  ]);
+  const said = {
+    code: "WAIT_TIMEOUT",
+    message: expect.stringContaining("within 20 seconds. Is one running?") as string,
+  };
+  expect(previewed).toMatchObject({ status: "rejected", reason: said });
+  expect(started).toMatchObject({ status: "rejected", reason: said });
+  await office.office({ office: "nobody-yet" });
+  await until(async () => (await office.dlo.redrives.list()).redrives.some((redrive) => redrive.id === asked));
+  expect(await ended(office, asked)).toMatchObject({ status: "completed", counts: { recovered: 1 } });
 });
