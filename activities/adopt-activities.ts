@@ -1,6 +1,5 @@
 import { AssertionError } from "node:assert";
 import { Context } from "@temporalio/activity";
-import { isGrpcServiceError } from "@temporalio/client";
 import {
   addSeen,
   type AdoptActivities,
@@ -14,6 +13,7 @@ import { activityIdOf } from "../model/ids.ts";
 import { beginAdoption, endAdoption, findAdoption, sweptTo, watchedUntil } from "../schema/adoption-rows.ts";
 import { adoptRun, healKnown } from "./adopt-run.ts";
 import { type FoundRun, isSupported, pageRows, type Visibility, visibilityOf } from "./found-run.ts";
+import { grpcAnswer, invalidArgument } from "./grpc-answer.ts";
 import { inLanes } from "./in-lanes.ts";
 import { judgeRuns, type Verdict } from "./judge-runs.ts";
 import { nextSpan } from "./next-span.ts";
@@ -130,13 +130,8 @@ async function orRefused(run: FoundRun, work: () => Promise<AdoptSeen>): Promise
 /** What no repeat can change, and that alone, since what a watch has passed it does not see again. */
 function isAboutTheRun(error: unknown): error is Error {
   if (error instanceof AssertionError) return true;
-  // The client wraps the server's answer.
-  const answer = isGrpcServiceError(error) ? error : error instanceof Error ? error.cause : undefined;
-  return isGrpcServiceError(answer) && answer.code === invalidArgument;
+  return grpcAnswer(error)?.code === invalidArgument;
 }
-
-/** gRPC's number. */
-const invalidArgument = 3;
 
 async function take(needs: AdoptNeeds, adoption: Adoption, run: FoundRun, verdict: Verdict): Promise<AdoptSeen> {
   if ("why" in verdict) {

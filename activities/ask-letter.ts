@@ -6,6 +6,8 @@ import type { Amendments } from "../model/amendments.ts";
 import type { Codec } from "../model/config.ts";
 import { letterType, letterWorkflowId } from "../model/ids.ts";
 import { type LetterHome, reopeningStart } from "../model/letter-start.ts";
+import type { LetterState } from "../model/letter-state.ts";
+import { maximumInputBytes } from "../model/maximum-input.ts";
 import { errorCodeOf } from "../model/office-error.ts";
 import type { Amend } from "../model/redrive.ts";
 import { isOpen } from "../model/status.ts";
@@ -17,6 +19,7 @@ import { letterOfRow } from "../schema/letter-of-row.ts";
 import { noteLetter } from "../schema/note-letter.ts";
 import type { DrivenRedrive } from "../schema/redrive-rows.ts";
 import type { AskLetter } from "./drive-redrive.ts";
+import { grpcAnswer, invalidArgument } from "./grpc-answer.ts";
 import { payloadsOf, shown } from "./stored-payloads.ts";
 
 export type AskNeeds = {
@@ -41,7 +44,7 @@ export function askLetter(needs: AskNeeds): AskLetter {
     let input: { readonly input?: unknown } = {};
     if (spec.amend !== null) {
       try {
-        input = { input: await amendedInput(spec.amend, item, needs) };
+        input = { input: sendable(await amendedInput(spec.amend, item, needs)) };
       } catch (error) {
         return { state: "refused", code: "amendment", why: `its input could not be changed: ${messageOf(error)}` };
       }
@@ -58,6 +61,9 @@ export function askLetter(needs: AskNeeds): AskLetter {
       await client.workflow.getHandle(letterWorkflowId(item.workflowId)).signal(name, command);
       return undefined;
     } catch (error) {
+      const answer = grpcAnswer(error);
+      if (answer?.code === invalidArgument)
+        return { state: "refused", code: "refused", why: `Temporal refuses to tell it: ${answer.details}` };
       if (!(error instanceof WorkflowNotFoundError)) throw error;
       // It may have been asked before a crash, and have closed with its outcome.
       const { waits, status } = await lookAgain(db, id, item.n);
@@ -66,6 +72,14 @@ export function askLetter(needs: AskNeeds): AskLetter {
       return { state: "refused", code: "not_running", why: "its row is open, but its workflow is not running" };
     }
   };
+}
+
+/** @throws an `Error` that says why Temporal could not carry it */
+function sendable(input: unknown): unknown {
+  const bytes = defaultPayloadConverter.toPayload(input).data?.length ?? 0;
+  if (bytes > maximumInputBytes)
+    throw new Error(`it would have ${bytes} bytes, and at most ${maximumInputBytes} pass through Temporal`);
+  return input;
 }
 
 /** Begins the letter's workflow again, which brings its row back and tells the item. */
@@ -88,6 +102,9 @@ async function reopenItem(
     return undefined;
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    // Begun by this very redrive, before a crash: then it tells the item, as soon as it has come to it.
+    const running = await client.workflow.getHandle(start.workflowId).query<LetterState>("state");
+    if (running.letterId === letterId) return undefined;
     return { state: "refused", code: "refused", why: "another letter of its job is open" };
   }
 }

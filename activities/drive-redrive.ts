@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import type { RedriveStop } from "../model/redrive.ts";
 import type { DrivenSlice, RedriveProgress, RedriveSlice } from "../model/redrive-activities.ts";
@@ -11,6 +12,8 @@ import {
   endItems,
   type ItemEnd,
   markAsked,
+  releaseItems,
+  skipBehind,
   unaskedItems,
 } from "../schema/drive-items.ts";
 import { diedAgain, type DrivenRedrive, getRedrive, holdRedrive, turnRedrive } from "../schema/redrive-rows.ts";
@@ -37,8 +40,8 @@ const [quickMs, slowMs] = [100, 1_000];
 const batchMs = 50;
 /** So often a probe is asked again. */
 const probeEveryMs = 5_000;
-/** Letters that are being asked at a time. */
-const askedAtOnce = 500;
+/** Letters that are being asked at a time, and those that were taken and wait for their moment. */
+const [askedAtOnce, waitingAtOnce] = [500, 20_000];
 
 /*
  *   look: limits, state, outcomes ── count what has ended ── a rule says stop? ──▶ stopped
@@ -62,6 +65,7 @@ export async function driveSlice(driving: Driving, slice: RedriveSlice): Promise
   let seen = "";
   let held: string | undefined;
   let probedAtMs = 0;
+  let goesOn = false;
   try {
     const first = await getRedrive(db, redriveId);
     for (const item of await unaskedItems(db, redriveId, first.spec.amend !== null)) await asking.begin(first, item);
@@ -73,7 +77,11 @@ export async function driveSlice(driving: Driving, slice: RedriveSlice): Promise
       const ended = (why: DrivenSlice["ended"]): DrivenSlice => ({ ...progressOf(redrive), ended: why, nextDueMs });
       if (status !== "running") return ended("control");
       if (isDone(redrive) && asking.idle()) return ended("done");
-      if (signal.aborted || Date.now() >= until) return ended("slice");
+      if (signal.aborted || Date.now() >= until) {
+        goesOn = true;
+        return ended("slice");
+      }
+      if (isSettled(redrive) && counts.waiting > 0) await skipBehind(db, redriveId);
 
       const intervalMs = 1000 / limits.rate;
       // The next one is due by the new rate, counted from the last one.
@@ -83,11 +91,11 @@ export async function driveSlice(driving: Driving, slice: RedriveSlice): Promise
       nextDueMs = Math.max(nextDueMs, nowMs - debtMs);
       const due = nowMs < nextDueMs ? 0 : Math.floor((nowMs - nextDueMs) / intervalMs) + 1;
       if (redrive.spec.when !== null && nowMs - probedAtMs > probeEveryMs) {
-        held = await driving.probe(redrive.spec.when);
+        held = await beatingOn(driving, driving.probe(redrive.spec.when));
         await holdRedrive(db, redriveId, held ?? null);
         probedAtMs = Date.now();
       }
-      const free = held !== undefined ? 0 : Math.min(room(redrive.spec, limits, counts), askedAtOnce - asking.count());
+      const free = held !== undefined ? 0 : Math.min(room(redrive.spec, limits, counts), asking.free());
       const items =
         due === 0 || free <= 0 ? [] : await claimItems(db, redriveId, Math.min(due, free), withInput(redrive));
       // What there was no room for, or nothing to claim, is not owed.
@@ -100,8 +108,14 @@ export async function driveSlice(driving: Driving, slice: RedriveSlice): Promise
       await asking.pause(Math.max(batchMs, Math.min(nextDueMs - Date.now(), pauseMs, until - Date.now())), free > 0);
     }
   } finally {
-    await asking.end();
+    await asking.end(goesOn || signal.aborted);
   }
+}
+
+/** A probe may take longer than whoever listens for beats has patience. */
+async function beatingOn<T>({ beat }: Driving, work: Promise<T>): Promise<T> {
+  const beats = setInterval(beat, slowMs);
+  return await work.finally(() => clearInterval(beats));
 }
 
 /** Looks, and counts what has ended since the last look. */
@@ -128,9 +142,14 @@ async function judge(db: Db, redrive: DrivenRedrive): Promise<DrivenRedrive> {
 const toldLetters = 10;
 
 /** Whether every item has its outcome, or the wait for the last ones is over. */
-function isDone({ counts, lastBegunAt, spec }: DrivenRedrive): boolean {
-  if (counts.waiting > 0) return false;
-  return counts.running === 0 || (lastBegunAt !== null && Date.now() - lastBegunAt.getTime() > spec.settleMs);
+function isDone(redrive: DrivenRedrive): boolean {
+  const { waiting, running } = redrive.counts;
+  return waiting === 0 && (running === 0 || isSettled(redrive));
+}
+
+/** Whether nothing was asked for so long that what runs is not waited for any more. */
+function isSettled({ lastBegunAt, spec }: DrivenRedrive): boolean {
+  return lastBegunAt !== null && Date.now() - lastBegunAt.getTime() > spec.settleMs;
 }
 
 export function progressOf({ status, counts, limits, stop }: DrivenRedrive): RedriveProgress {
@@ -141,15 +160,24 @@ function withInput({ spec }: DrivenRedrive): boolean {
   return spec.amend !== null;
 }
 
-/** Letters that are being asked, and what has come of the asking; written in batches. */
+/** Letters that are being asked or wait for their moment, and what has come of the asking; written in batches. */
 function openAsking({ db, ask, signal, beat }: Driving, redriveId: string) {
   const open = new Set<Promise<void>>();
-  const [asked, ends]: [number[], ItemEnd[]] = [[], []];
+  const [asked, left, ends]: [number[], number[], ItemEnd[]] = [[], [], []];
+  /** Ends the wait of those whose moment has not come. */
+  const over = new AbortController();
+  const stops = AbortSignal.any([signal, over.signal]);
+  let waiting = 0;
   let failure: { readonly error: unknown } | undefined;
   const askOne = async (redrive: DrivenRedrive, item: DueItem) => {
     try {
-      const { jitterMs } = redrive.limits;
-      if (jitterMs > 0) await sleep(Math.random() * jitterMs, signal);
+      const waitMs = item.begunAtMs + momentOf(redrive, item) - Date.now();
+      if (waitMs > 0) {
+        waiting++;
+        await sleep(waitMs, stops);
+        waiting--;
+        if (stops.aborted) return void left.push(item.n);
+      }
       const end = await ask(redrive, item);
       if (end === undefined) asked.push(item.n);
       else ends.push({ n: item.n, ...end });
@@ -157,16 +185,18 @@ function openAsking({ db, ask, signal, beat }: Driving, redriveId: string) {
       failure ??= { error };
     }
   };
-  const flush = async () => {
+  const write = async () =>
     await Promise.all([markAsked(db, redriveId, asked.splice(0)), endItems(db, redriveId, ends.splice(0))]);
-    if (failure !== undefined) throw failure.error;
-  };
   return {
-    count: () => open.size,
+    /** How many more may be begun. */
+    free: () => Math.min(askedAtOnce - (open.size - waiting), waitingAtOnce - waiting),
     idle: () => open.size === 0 && asked.length === 0 && ends.length === 0,
-    flush,
+    async flush(): Promise<void> {
+      await write();
+      if (failure !== undefined) throw failure.error;
+    },
     async begin(redrive: DrivenRedrive, item: DueItem): Promise<void> {
-      while (open.size >= askedAtOnce) await Promise.race(open);
+      while (open.size - waiting >= askedAtOnce) await Promise.race(open);
       const one = askOne(redrive, item).finally(() => open.delete(one));
       open.add(one);
     },
@@ -174,15 +204,25 @@ function openAsking({ db, ask, signal, beat }: Driving, redriveId: string) {
     async pause(ms: number, hasRoom: boolean): Promise<void> {
       await Promise.race([sleep(ms, signal), ...(hasRoom || open.size === 0 ? [] : open)]);
     },
-    /** What was claimed is asked to its end: the next slice should not have to ask again. */
-    async end(): Promise<void> {
-      // With much jitter the last ones take their time.
+    /**
+     * What is being asked is asked to its end: the next slice should not have to ask again. What waits for its moment goes on to
+     * wait in the next slice, or, where the redrive does not go on, is given back.
+     */
+    async end(goesOn: boolean): Promise<void> {
+      over.abort();
       const beats = setInterval(beat, slowMs);
-      await Promise.all(open);
-      clearInterval(beats);
-      await Promise.all([markAsked(db, redriveId, asked.splice(0)), endItems(db, redriveId, ends.splice(0))]);
+      await Promise.all(open).finally(() => clearInterval(beats));
+      await write();
+      if (!goesOn) await releaseItems(db, redriveId, left);
     },
   };
+}
+
+/** How much later than its turn an item is asked: the same whoever asks. */
+function momentOf({ id, limits }: DrivenRedrive, { n }: DueItem): number {
+  if (limits.jitterMs === 0) return 0;
+  const share = createHash("sha256").update(`${id}/${n}`).digest().readUInt32BE() / 2 ** 32;
+  return share * limits.jitterMs;
 }
 
 async function sleep(ms: number, signal: AbortSignal): Promise<void> {

@@ -121,8 +121,11 @@ export function letterActivities(needs: OfficeNeeds): LetterActivities {
     checkProbe: async (name) => unknownProbe(needs.probes, name),
 
     async policyNow(letterId, revision) {
-      const found = await translated(() => policyOfLetter(db, letterId));
-      if (found === undefined) throw noRow(letterId);
+      const found = await awaitingRow(async () => {
+        const policy = await policyOfLetter(db, letterId);
+        if (policy === undefined) throw noRow(letterId);
+        return policy;
+      });
       const policy = queuePolicy(needs.queues[found.queue], needs.defaults, found.own);
       const isApplied = found.revision <= revision && policyChange(found.policy, policy) === undefined;
       return isApplied ? undefined : policy;

@@ -1,7 +1,8 @@
-import { isGrpcServiceError, WorkflowNotFoundError } from "@temporalio/client";
+import { WorkflowNotFoundError } from "@temporalio/client";
 import { ApplicationFailure, CancelledFailure } from "@temporalio/common";
 import { errorCodeOf } from "../model/office-error.ts";
 import type { Finding, FoundItem } from "../model/reconcile.ts";
+import { grpcAnswer } from "./grpc-answer.ts";
 import { inLanes } from "./in-lanes.ts";
 import { lanes, type Reconciling } from "./reconciling.ts";
 
@@ -37,22 +38,16 @@ export async function mendEach<Suspect>(
 
 /** Temporal has forgotten it meanwhile. */
 function isGone(error: unknown): boolean {
-  return error instanceof WorkflowNotFoundError || answerOf(error)?.code === notFound;
+  return error instanceof WorkflowNotFoundError || grpcAnswer(error)?.code === notFound;
 }
 
 /** Of Temporal's errors those pass that say nothing of what was asked; of Postgres's those that are no refusal. */
 function mayPass(error: unknown): boolean {
   if (error instanceof CancelledFailure) return true;
-  const answer = answerOf(error);
+  const answer = grpcAnswer(error);
   if (answer !== undefined) return !isAboutTheAsk.includes(answer.code);
   const code = error instanceof ApplicationFailure ? errorCodeOf({ code: error.type }) : errorCodeOf(error);
   return code !== undefined && code !== "DATABASE_ERROR";
-}
-
-/** The server's answer; the client wraps it. */
-function answerOf(error: unknown): { readonly code: number } | undefined {
-  const inner = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  return isGrpcServiceError(error) ? error : isGrpcServiceError(inner) ? inner : undefined;
 }
 
 /** By gRPC's own numbers. */

@@ -11,6 +11,7 @@ import { withFound } from "../model/reconcile.ts";
 import { beginReconcile, endReconcile, jobsThatDied, lastSweptUntil, noteReconcile } from "../schema/reconcile-rows.ts";
 import type { OfficeNeeds } from "./office-needs.ts";
 import { reconcileLetters } from "./reconcile-letters.ts";
+import { reconcileRedrives } from "./reconcile-redrives.ts";
 import { reconcileRows } from "./reconcile-rows.ts";
 import { reconcileRuns } from "./reconcile-runs.ts";
 import { reconcileStuck } from "./reconcile-stuck.ts";
@@ -35,6 +36,7 @@ const steps: Readonly<Record<ReconcilePhase, (step: Reconciling) => Promise<Step
   stuck: reconcileStuck,
   rows: reconcileRows,
   workflows: reconcileWorkflows,
+  redrives: reconcileRedrives,
 };
 
 /** What reconciles do to Postgres and to letters. Each is safe to repeat: what is mended is not found again. */

@@ -1,10 +1,10 @@
-import { isGrpcServiceError } from "@temporalio/client";
 import { defaultPayloadConverter } from "@temporalio/common";
 import { decodeAll } from "../model/codecs.ts";
 import type { Death } from "../model/death.ts";
 import { officeActor } from "../model/event.ts";
 import { emptyLedger } from "../model/ledger.ts";
 import type { FoundItem } from "../model/reconcile.ts";
+import { grpcAnswer, invalidArgument } from "./grpc-answer.ts";
 import { mendEach } from "./mend-each.ts";
 import { mayBeAnothers } from "./other-offices.ts";
 import { parkRun } from "./park-run.ts";
@@ -37,7 +37,7 @@ export async function reconcileStuck(step: Reconciling): Promise<StepEnd> {
     page = await visibleRuns(needs.client, query, { size: pageRuns, ...token });
   } catch (error) {
     // An older server marks no such runs.
-    if (isGrpcServiceError(error) && error.code === invalidArgument) return { items: [] };
+    if (grpcAnswer(error)?.code === invalidArgument) return { items: [] };
     throw error;
   }
   const found: Stuck[] = [];
@@ -56,9 +56,6 @@ export async function reconcileStuck(step: Reconciling): Promise<StepEnd> {
     ...(page.next === undefined ? {} : { place: { ...rest, pageToken: Buffer.from(page.next).toString("base64") } }),
   };
 }
-
-/** By gRPC's own numbers. */
-const invalidArgument = 3;
 
 type Stuck = VisibleRun & { readonly message: string };
 

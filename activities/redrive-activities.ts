@@ -57,9 +57,11 @@ export function redriveActivities(needs: RedriveNeeds): RedriveActivities {
     controlRedrive: async (change) =>
       await translated(async () => {
         const { redriveId } = change;
-        // What has died until now is what a resume forgives.
-        await countOutcomes(db, redriveId);
-        const turned = await turnRedrive(db, redriveId, turnOf(change));
+        const turned = await beating(async () => {
+          // What has died until now is what a resume forgives.
+          await countOutcomes(db, redriveId);
+          return await turnRedrive(db, redriveId, turnOf(change));
+        });
         const after = await progress(redriveId);
         if (turned === "not" && !isRepeat(change.name, after.status))
           throw ApplicationFailure.nonRetryable(

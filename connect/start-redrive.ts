@@ -1,10 +1,7 @@
 import { type Client, WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from "@temporalio/client";
-import { defineSearchAttributeKey } from "@temporalio/common";
-import { formatFilter } from "../model/filter-line.ts";
-import { defaultOffice, previewType, redriveType, redriveWorkflowId } from "../model/ids.ts";
-import { noCounts, type RedriveSpec, type RedriveState } from "../model/redrive.ts";
-import { redriveDetails } from "../model/redrive-details.ts";
-import { searchAttributes } from "../model/search-attributes.ts";
+import { defaultOffice, type previewType, type redriveType } from "../model/ids.ts";
+import type { RedriveSpec } from "../model/redrive.ts";
+import { redriveStart } from "../model/redrive-start.ts";
 import { registeredSearchAttributes } from "./registered-search-attributes.ts";
 
 /** Starts a redrive, or its dry run. The same id again is the same one: the first spec stays. */
@@ -14,38 +11,13 @@ export async function startRedrive(
   spec: RedriveSpec,
   office = defaultOffice,
 ): Promise<WorkflowHandle> {
-  const workflowId = type === redriveType ? redriveWorkflowId(spec.id) : `${previewType}/${spec.id}`;
-  const state: RedriveState = { version: 1, spec, status: "preparing", counts: noCounts };
-  const registered = await registeredSearchAttributes(temporal);
+  const { namespace } = temporal.options;
+  const searchAttributes = await registeredSearchAttributes(temporal);
+  const start = redriveStart(type, spec, { namespace, taskQueue: office, searchAttributes });
   try {
-    return await temporal.workflow.start(type, {
-      workflowId,
-      taskQueue: office,
-      args: [state],
-      workflowIdReusePolicy: "REJECT_DUPLICATE",
-      staticSummary: summaryOf(spec),
-      staticDetails: redriveDetails(state, temporal.options.namespace),
-      ...(registered.includes(searchAttributes.status)
-        ? {
-            typedSearchAttributes: [
-              { key: defineSearchAttributeKey(searchAttributes.status, "KEYWORD"), value: state.status },
-            ],
-          }
-        : {}),
-    });
+    return await temporal.workflow.start(type, start);
   } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return temporal.workflow.getHandle(workflowId);
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return temporal.workflow.getHandle(start.workflowId);
     throw error;
   }
-}
-
-/** One line: what shows beside it in Temporal Web UI's list. */
-function summaryOf({ command, members, reason }: RedriveSpec): string {
-  const which =
-    "filter" in members
-      ? formatFilter(members.filter)
-      : "ids" in members
-        ? `${members.ids.length} letters`
-        : `of redrive ${members.redrive}: ${members.states.join(", ")}`;
-  return `${command.name} ${which}${reason === undefined ? "" : ` · ${reason}`}`.replaceAll(/\s+/g, " ").slice(0, 200);
 }

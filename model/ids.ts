@@ -64,12 +64,12 @@ export function redriveWorkflowId(redriveId: string): string {
 /** The workflow type of a prune. */
 export const pruneType = "prune";
 
-/** The workflow id of a prune that somebody started. */
-export function pruneWorkflowId(pruneId: string): string {
-  return `${pruneType}/${pruneId}`;
+/** The workflow id of a prune that somebody started. A schedule's runs have the office's name, and their own time behind it: two offices may be due at once. */
+export function pruneWorkflowId(idOrOffice: string): string {
+  return `${pruneType}/${idOrOffice}`;
 }
 
-/** The Temporal Schedule that prunes. Its runs have its own time behind their workflow id. */
+/** The Temporal Schedule that prunes. */
 export function pruneScheduleId(office: string): string {
   return `${office}/${pruneType}`;
 }
@@ -77,12 +77,12 @@ export function pruneScheduleId(office: string): string {
 /** The workflow type of a reconcile. */
 export const reconcileType = "reconcile";
 
-/** The workflow id of a reconcile that somebody started. */
-export function reconcileWorkflowId(reconcileId: string): string {
-  return `${reconcileType}/${reconcileId}`;
+/** The workflow id of a reconcile that somebody started. A schedule's runs have the office's name, and their own time behind it. */
+export function reconcileWorkflowId(idOrOffice: string): string {
+  return `${reconcileType}/${idOrOffice}`;
 }
 
-/** The Temporal Schedule that reconciles. Its runs have its own time behind their workflow id. */
+/** The Temporal Schedule that reconciles. */
 export function reconcileScheduleId(office: string): string {
   return `${office}/${reconcileType}`;
 }
@@ -90,7 +90,7 @@ export function reconcileScheduleId(office: string): string {
 /** The workflow type of an adoption. */
 export const adoptType = "adopt";
 
-/** The workflow id of an adoption that somebody started. A watch's runs have its name, and their own time behind it. */
+/** The workflow id of an adoption that somebody started. A watch's runs have its office and name, and their own time behind it. */
 export function adoptWorkflowId(idOrWatch: string): string {
   return `${adoptType}/${idOrWatch}`;
 }

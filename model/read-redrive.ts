@@ -155,7 +155,9 @@ function readLimits(
   return {
     ...(rate === undefined ? {} : { rate }),
     ...(maxInFlight === undefined ? {} : { maxInFlight: whole("maxInFlight", maxInFlight, 1) }),
-    ...(jitter === undefined ? {} : { jitterMs: asUsage(() => parseDuration(jitter, "jitter", { minimumMs: 0 })) }),
+    ...(jitter === undefined
+      ? {}
+      : { jitterMs: asUsage(() => parseDuration(jitter, "jitter", { minimumMs: 0, maximumMs: longestJitterMs })) }),
     ...(stopOnFailure === undefined ? {} : { stopOnFailure: stopOnFailure === false ? null : stopOnFailure }),
     ...(stopOnSameCause === undefined
       ? {}
@@ -275,6 +277,9 @@ function whole(what: string, value: unknown, minimum: number): number {
     throw usage(`${what} must be a whole number of at least ${minimum}, got ${String(value)}`);
   return value as number;
 }
+
+/** Longer than this is another redrive. */
+const longestJitterMs = 24 * 60 * 60_000;
 
 function asUsage<T>(read: () => T): T {
   try {

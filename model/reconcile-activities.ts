@@ -38,8 +38,9 @@ export type ReconcilePlace = {
  * - `stuck`: jobs that cannot begin.
  * - `rows`: open rows, against their workflows and their jobs' later runs.
  * - `workflows`: open workflows without a row.
+ * - `redrives`: those that nobody drives.
  */
-export const reconcilePhases = ["runs", "letters", "stuck", "rows", "workflows"] as const;
+export const reconcilePhases = ["runs", "letters", "stuck", "rows", "workflows", "redrives"] as const;
 
 export type ReconcilePhase = (typeof reconcilePhases)[number];
 

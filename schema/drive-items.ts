@@ -23,6 +23,7 @@ export type DueItem = {
   readonly kind: Kind | null;
   /** Where a change of inputs is asked for. */
   readonly payloadData: Uint8Array | null;
+  readonly begunAtMs: number;
 };
 
 /** What came of an item by the asking alone; `done` where its letter is closed, and could still take what was asked. */
@@ -46,7 +47,7 @@ export async function claimItems(db: Db, redriveId: string, items: number, withI
       item as (
         update dlo.redrive_items i set state = 'running', begun_at = ${now}
         where i.redrive_id = ${redriveId} and i.n = any(array(select n from due))
-        returning i.n, i.letter_id, i.workflow_id, i.deaths
+        returning i.n, i.letter_id, i.workflow_id, i.deaths, i.begun_at
       ),
       redrive as (update dlo.redrives set last_begun_at = ${now} where id = ${redriveId} and exists (select from due))
       ${lettersOf(withInput)}`);
@@ -59,7 +60,7 @@ export async function unaskedItems(db: Db, redriveId: string, withInput: boolean
   return await translatingErrors(db, async () => {
     const found = await db.execute<RawItem>(sql`
       with item as (
-        select n, letter_id, workflow_id, deaths from dlo.redrive_items
+        select n, letter_id, workflow_id, deaths, begun_at from dlo.redrive_items
         where redrive_id = ${redriveId} and state = 'running' and not asked
       )
       ${lettersOf(withInput)}`);
@@ -72,6 +73,16 @@ export async function markAsked(db: Db, redriveId: string, items: readonly numbe
   await translatingErrors(db, async () =>
     db.execute(sql`
       update dlo.redrive_items set asked = true
+      where redrive_id = ${redriveId} and n = any(${integers(items)}) and state = 'running' and not asked`),
+  );
+}
+
+/** Gives back items that were taken, and whose letters were not asked. */
+export async function releaseItems(db: Db, redriveId: string, items: readonly number[]): Promise<void> {
+  if (items.length === 0) return;
+  await translatingErrors(db, async () =>
+    db.execute(sql`
+      update dlo.redrive_items set state = 'waiting', begun_at = null
       where redrive_id = ${redriveId} and n = any(${integers(items)}) and state = 'running' and not asked`),
   );
 }
@@ -146,12 +157,22 @@ export function sumsOf(ended: SQL): SQL {
     from ${ended} as ended`;
 }
 
+/** Leaves out what waits for an earlier letter of its key, where that has had no outcome, and nothing else is to be asked. */
+export async function skipBehind(db: Db, redriveId: string): Promise<void> {
+  await translatingErrors(db, async () =>
+    db.execute(sql`
+      update dlo.redrive_items set state = 'skipped', code = 'key_stopped', why = 'an earlier letter of its key has had no outcome', ended_at = ${now}
+      where redrive_id = ${redriveId} and state = 'behind'
+        and not exists (select from dlo.redrive_items where redrive_id = ${redriveId} and state = 'waiting')`),
+  );
+}
+
 /** Gives items that were never tried their end, so many at a time. Returns how many there were. */
 export async function skipUntried(db: Db, redriveId: string, items: number): Promise<number> {
   return await translatingErrors(db, async () => {
     const skipped = await db.execute(sql`
       update dlo.redrive_items set state = 'skipped', code = 'cancelled', why = 'the redrive was cancelled before its turn', ended_at = ${now}
-      where redrive_id = ${redriveId} and n in (
+      where redrive_id = ${redriveId} and state in ('behind', 'waiting') and n in (
         select n from dlo.redrive_items where redrive_id = ${redriveId} and state in ('behind', 'waiting') limit ${items})
       returning n`);
     return skipped.length;
@@ -168,11 +189,12 @@ type RawItem = {
   queue: string | null;
   kind: Kind | null;
   payload_data: Uint8Array | null;
+  begun_ms: number;
 };
 
 function lettersOf(withInput: boolean): SQL {
   return sql`
-    select item.n, item.letter_id, item.workflow_id, item.deaths as deaths_then, l.deaths, l.status, l.queue, l.kind,
+    select item.n, item.letter_id, item.workflow_id, item.deaths as deaths_then, extract(epoch from item.begun_at)::float8 * 1000 as begun_ms, l.deaths, l.status, l.queue, l.kind,
       ${withInput ? sql`l.payload_data` : sql`null::bytea`} as payload_data
     from item left join lateral (
       -- By its key, one by one: where the planner takes a tenth of all for due it would read all letters.
@@ -191,7 +213,18 @@ function dueItem({
   queue,
   kind,
   payload_data,
+  begun_ms,
 }: RawItem): DueItem {
   const ids = { letterId: letter_id, workflowId: workflow_id };
-  return { n, ...ids, deathsThen: deaths_then, deaths, status, queue, kind, payloadData: payload_data };
+  return {
+    n,
+    ...ids,
+    deathsThen: deaths_then,
+    deaths,
+    status,
+    queue,
+    kind,
+    payloadData: payload_data,
+    begunAtMs: begun_ms,
+  };
 }

@@ -67,6 +67,19 @@ export async function listRedrives(
   return await read(db, and(eq(redrives.namespace, namespace), place), limit);
 }
 
+export type UnfinishedRedrive = Pick<Row, "id" | "spec">;
+
+/** Redrives that have not ended, or have not given all of their letters an end. Index: `redrive_items_by_state`. */
+export async function unfinishedRedrives(db: Db, namespace: string): Promise<UnfinishedRedrive[]> {
+  const isUntried = sql`exists (select from dlo.redrive_items where redrive_id = ${redrives.id} and state in ('behind', 'waiting'))`;
+  return await translatingErrors(db, async () =>
+    db
+      .select({ id: redrives.id, spec: redrives.spec })
+      .from(redrives)
+      .where(and(eq(redrives.namespace, namespace), or(sql`${redrives.endedAt} is null`, isUntried))),
+  );
+}
+
 export type RedriveItem = Omit<typeof redriveItems.$inferSelect, "asked" | "counted" | "keyN"> & {
   /** Whether it died of the cause that it had before; null where it did not die again. */
   readonly sameCause: boolean | null;

@@ -108,7 +108,9 @@ function closeLeftOver(members: SQL): SQL {
     update dlo.redrive_items i
     set state = 'skipped', code = 'no_outcome', why = 'its redrive ended before its outcome came', ended_at = ${now}
     from dlo.redrives r
-    where r.id = i.redrive_id and r.ended_at is not null and i.state = 'running'
+    where r.id = i.redrive_id and i.state = 'running'
+      -- Right after a cancel a letter may just be being asked.
+      and (r.status = 'completed' or r.ended_at < ${now} - interval '10 seconds')
       and i.letter_id in (select id from dlo.dead_letters where status <> 'retrying' and ${members})`;
 }
 
@@ -122,7 +124,9 @@ function insertItems(spec: RedriveSpec, members: SQL): SQL {
     chosen as materialized (
       select *, row_number() over (order by ${orderOf(order)}) as n,
         ${keyed ? sql`case when key is not null and closed_at is null then row_number() over (partition by key, closed_at is null order by first_failed_at, id) end` : sql`null::bigint`} as key_n
-      from found ${first === null ? sql`` : sql`where code is null order by ${orderOf(order)} limit ${first}`}
+      from (
+        select * from found ${first === null ? sql`` : sql`where code is null order by ${orderOf(order)} limit ${first}`}
+      ) as taken
     ),
     inserted as (
       insert into dlo.redrive_items (${columns})

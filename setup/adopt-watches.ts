@@ -44,7 +44,7 @@ export async function makeWatch(client: Client, watch: MakeWatch): Promise<"made
       action: {
         type: "startWorkflow",
         workflowType: adoptType,
-        workflowId: adoptWorkflowId(name),
+        workflowId: adoptWorkflowId(`${office}/${name}`),
         taskQueue: office,
         args: [options],
       },

@@ -1,5 +1,12 @@
 import { type Client, isGrpcServiceError, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from "@temporalio/client";
-import { pruneScheduleId, pruneType, reconcileScheduleId, reconcileType } from "../model/ids.ts";
+import {
+  pruneScheduleId,
+  pruneType,
+  pruneWorkflowId,
+  reconcileScheduleId,
+  reconcileType,
+  reconcileWorkflowId,
+} from "../model/ids.ts";
 
 export type SchedulesOutcome = {
   /** Those that were made now. */
@@ -48,12 +55,12 @@ type OfficeSchedule = {
 function schedulesOf(office: string): OfficeSchedule[] {
   return [
     {
-      ...{ id: pruneScheduleId(office), type: pruneType, workflowId: `${pruneType}/nightly`, hour: 2, minute: 0 },
+      ...{ id: pruneScheduleId(office), type: pruneType, workflowId: pruneWorkflowId(office), hour: 2, minute: 0 },
       note: "Deletes closed letters past their keep time. Made by dlo setup.",
     },
     {
       // Not at the full hour, at which everybody's work begins.
-      ...{ id: reconcileScheduleId(office), type: reconcileType, workflowId: `${reconcileType}/hourly`, minute: 17 },
+      ...{ id: reconcileScheduleId(office), type: reconcileType, workflowId: reconcileWorkflowId(office), minute: 17 },
       note: "Mends what differs between Temporal and Postgres. Made by dlo setup.",
     },
   ];

@@ -26,7 +26,8 @@ export type CarryOutNeeds = {
  * @throws {OfficeError} what it is refused for; what passes by itself, too
  */
 export async function carryOutRequest(needs: CarryOutNeeds, request: ClaimedRequest): Promise<RequestAnswer> {
-  const requestId = `request/${request.id}`;
+  // After a restore the numbers are given once more.
+  const requestId = `request/${request.id}@${Math.trunc(request.askedAtMs)}`;
   const read = readRequest(request, uuidv5(requestId, needs.databaseId));
   if ("letterId" in read) return await command(needs, read.letterId, { ...read.command, requestId });
   const { redrive } = read;

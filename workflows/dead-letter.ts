@@ -196,8 +196,9 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
   /** Brings the closed row back; where it cannot be, this run has no letter to keep. */
   async function reopen(by: LetterSignature): Promise<void> {
     const { reopening: _, ...closed } = state;
-    // Its last death was told to the job's own code when it came.
-    state = { ...closed, codeDeaths: closed.deaths, requestIds: rememberRequest(closed, by.requestId) };
+    // Its last death was told to the job's own code when it came, and whoever opens it decides about its retry.
+    const told = { codeDeaths: closed.deaths, consideredDeaths: closed.deaths };
+    state = { ...closed, ...told, requestIds: rememberRequest(closed, by.requestId) };
     const change = {
       status: "parked" as const,
       retryAtMs: null,
@@ -208,11 +209,23 @@ async function untilClosed(initial: LetterState): Promise<LetterState> {
     try {
       result = await project(change, [event], { reopen: true, ...itemOf(by, "done") });
     } catch (error) {
+      await giveWay(by);
       throw refusalOf(error) ?? error;
     }
-    if (result !== "written")
+    if (result !== "written") {
+      await giveWay(by);
       throw ApplicationFailure.nonRetryable(`Dead letter ${state.letterId} is open already`, "LETTER_BUSY");
+    }
     show(searchAttributes.status, "parked");
+  }
+
+  /** Cannot be opened: says so to its redrive, and goes on as the letter of a death that came meanwhile, which has no other workflow. */
+  async function giveWay(by: LetterSignature): Promise<void> {
+    const item = itemOf(by, "refused", { code: "refused", why: "another letter of its job is open" });
+    const revision = state.revision + 1;
+    if (item.item !== undefined) await office.project({ letterId: state.letterId, revision, events: [], ...item });
+    const next = inbox.find((one) => one.kind === "died" && one.died.letterId !== state.letterId);
+    if (next?.kind === "died") await beginNext(next.died.letter);
   }
 
   /** Takes up again what its row has: nobody kept the clock meanwhile. */

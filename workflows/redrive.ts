@@ -70,6 +70,9 @@ export async function redrive(initial: RedriveState): Promise<RedriveState> {
       `This office is older than what started the redrive: it knows version 1, not ${initial.version}. Upgrade it`,
     );
   let state = initial;
+  /** Changes that were carried out: what a slice says of the status is older than the last one. */
+  let changes = 0;
+  let lastChange: Promise<unknown> = Promise.resolve();
   setHandler(stateQuery, () => state);
   for (const name of redriveControls) {
     setHandler(defineUpdate<RedriveState, [unknown]>(name), async (given) => await control(name, given), {
@@ -103,12 +106,13 @@ export async function redrive(initial: RedriveState): Promise<RedriveState> {
         await condition(allHandlersFinished);
         await continueAsNew<typeof redrive>(state);
       }
+      const before = changes;
       const { ended, nextDueMs, ...progress } = await driving.driveRedrive({
         redriveId: state.spec.id,
         sliceMs: sliceMs(),
         ...(state.nextDueMs !== undefined && { nextDueMs: state.nextDueMs }),
       });
-      take(progress);
+      take(before === changes ? progress : { ...progress, ...ruled() });
       if (nextDueMs !== undefined) state = { ...state, nextDueMs };
       if (ended === "done") break;
     }
@@ -123,16 +127,14 @@ export async function redrive(initial: RedriveState): Promise<RedriveState> {
 
   async function control(name: RedriveControl, given: unknown): Promise<RedriveState> {
     const change = readOrFail(name, given);
+    const asked = { ...change, name, redriveId: state.spec.id, requestId: change.requestId ?? uuid4() };
     await CancellationScope.nonCancellable(async () => {
+      // One after the other: the last answer is of the last change.
+      const carriedOut = lastChange.then(async () => await quick.controlRedrive(asked));
+      lastChange = carriedOut.catch(() => undefined);
       try {
-        take(
-          await quick.controlRedrive({
-            ...change,
-            name,
-            redriveId: state.spec.id,
-            requestId: change.requestId ?? uuid4(),
-          }),
-        );
+        take(await carriedOut);
+        changes++;
       } catch (error) {
         if (isCancellation(error)) throw error;
         throw refusalOf(error) ?? error;
@@ -142,9 +144,23 @@ export async function redrive(initial: RedriveState): Promise<RedriveState> {
     return state;
   }
 
+  /** What a change decides, as it is by now. */
+  function ruled(): Pick<RedriveProgress, "status" | "limits" | "stop"> {
+    const { status, spec, stop } = state;
+    return { status, limits: spec.limits, ...(stop !== undefined && { stop }) };
+  }
+
   function take({ status, counts, limits, stop }: RedriveProgress): void {
     const { stop: _, ...before } = state;
-    state = { ...before, status, counts, spec: { ...state.spec, limits }, ...(stop !== undefined && { stop }) };
+    // Whatever was asked before the end came, it has ended.
+    const isLate = hasEnded(state.status) && !hasEnded(status);
+    state = {
+      ...before,
+      status: isLate ? state.status : status,
+      counts,
+      spec: { ...state.spec, limits },
+      ...(stop !== undefined && { stop }),
+    };
   }
 
   function sliceMs(): number {

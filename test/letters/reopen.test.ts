@@ -1,6 +1,9 @@
 import { defineSearchAttributeKey } from "@temporalio/common";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { letterWorkflowId } from "../../model/ids.ts";
+import { letterStart, reopeningStart } from "../../model/letter-start.ts";
+import type { LetterState } from "../../model/letter-state.ts";
+import { letterOfRow } from "../../schema/letter-of-row.ts";
 import { openPostOffice, type PostOffice } from "../setup/post-office.ts";
 import { until } from "../setup/world.ts";
 import { ended } from "../redrive/redriven.ts";
@@ -71,4 +74,26 @@ test("a letter is filed under another queue, where it is found, counted and show
     ...{ type: "moved", by: "ann", data: { queue: "by-hand", was: "default" } },
   });
   await expect(office.dlo.letters.move(id, { queue: "no such name!" })).rejects.toMatchObject({ code: "USAGE" });
+});
+
+test("one that cannot be opened goes on as the letter of a death that came meanwhile", async () => {
+  const { temporal } = office.dlo;
+  const first = await office.dead("overtaken");
+  await office.dlo.letters.discard(first.id);
+  const second = await office.dead("overtaken");
+  const workflow = temporal.workflow.getHandle(letterWorkflowId("overtaken"));
+  await workflow.terminate("its place is taken below");
+  const home = { namespace: office.namespace, taskQueue: "dead-letter-office", searchAttributes: [] };
+  const closed = await office.dlo.letters.get(first.id);
+  // Between the start and its first task the job has died once more: its letter was begun by a signal to this workflow.
+  await temporal.workflow.start("deadLetter", {
+    ...reopeningStart(letterOfRow(closed), null, home, { by: "ann" }),
+    startDelay: "2 seconds",
+  });
+  const { signal, signalArgs } = letterStart(letterOfRow(second), null, home);
+  await workflow.signal(signal, ...signalArgs);
+  await until(async () => (await workflow.query<LetterState>("state")).letterId === second.id);
+  office.when("overtaken", () => "delivered");
+  expect(await office.dlo.letters.retry(second.id, { waitFor: "20 seconds" })).toMatchObject({ status: "recovered" });
+  expect(await office.dlo.letters.get(first.id)).toMatchObject({ status: "discarded" });
 });

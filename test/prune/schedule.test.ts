@@ -81,8 +81,9 @@ test("an office of another name has its own", async () => {
   expect((await dlo(["setup", "--office", office], { env: environmentOf(world) })).stdout).toContain(
     `Made the schedule ${office}/prune`,
   );
+  // Due at the same moment as the other office's, so its runs must not have the same id.
   expect(await world.dlo.temporal.schedule.getHandle(`${office}/prune`).describe()).toMatchObject({
-    action: { taskQueue: office },
+    action: { taskQueue: office, workflowId: `prune/${office}` },
   });
 });
 

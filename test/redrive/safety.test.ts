@@ -106,6 +106,23 @@ const ship = defineJob({
   activity: { retry: { maximumAttempts: 1 } },
 });
 
+const berth = defineJob({
+  name: "berth",
+  input: z.object({ n: z.number(), fails: z.boolean() }),
+  key: () => "the harbour",
+  taskQueue: "berths",
+  activity: { retry: { maximumAttempts: 1 } },
+});
+
+const lock = defineJob({
+  name: "lock",
+  input: z.object({ n: z.number() }),
+  key: () => "the canal",
+  taskQueue: "locks",
+  activity: { retry: { maximumAttempts: 1 } },
+});
+let mendedLocks = false;
+
 test("letters of one key go one after the other, and a new death stops its key alone", async () => {
   let mended = false;
   const went: string[] = [];
@@ -138,6 +155,81 @@ test("letters of one key go one after the other, and a new death stops its key a
     code: "key_stopped",
     why: "an earlier letter of its key did not recover",
   });
+});
+
+test("of the newest letters of a key the first one goes, though older ones are there", async () => {
+  await office.worker({
+    jobs: [
+      berth.handle(({ fails }) => {
+        if (fails) throw new Error("no berth");
+        return "moored";
+      }),
+    ],
+  });
+  for (const n of [1, 2, 3]) {
+    const run = await office.dlo.start(berth, { n, fails: true }, { id: `berth-${n}` });
+    await run.result().catch(() => undefined);
+  }
+  const options = { ...forced, first: 1, order: "newest" as const, stopOnSameCause: false as const };
+  const started = await office.dlo.redrives.start({ filter: "job:berth" }, options);
+  expect(await ended(office, started.id)).toMatchObject({ status: "completed", counts: { items: 1, diedAgain: 1 } });
+  expect(await outcomes(office, started.id)).toEqual(["berth-3: died_again"]);
+});
+
+test("what waits for an earlier letter of its key is not waited for longer than that", async () => {
+  const door = gate();
+  await office.worker({
+    jobs: [
+      lock.handle(async ({ n }) => {
+        if (!mendedLocks) throw new Error("shut");
+        if (n === 1) await door.opened;
+        return "through";
+      }),
+    ],
+  });
+  for (const n of [1, 2]) {
+    const run = await office.dlo.start(lock, { n }, { id: `lock-${n}` });
+    await run.result().catch(() => undefined);
+  }
+  mendedLocks = true;
+  const started = await office.dlo.redrives.start({ filter: "job:lock" }, { ...forced, settle: "1 second" });
+  expect(await ended(office, started.id)).toMatchObject({ status: "completed", counts: { running: 1, skipped: 1 } });
+  const [, behind] = await office.dlo.redrives.items(started.id);
+  expect(behind).toMatchObject({ code: "key_stopped", why: "an earlier letter of its key has had no outcome" });
+  door.open(undefined);
+  await until(async () => (await office.dlo.letters.get("lock-1")).status === "recovered");
+});
+
+test("letters that wait for their moment are given back by a pause, and by a cancel, and none is asked", async () => {
+  const ids = await deadOnes(office, "jitter", 4);
+  for (const id of ids) office.when(id, succeeds);
+  const late = { ...forced, jitter: "20 hours" as const };
+  const paused = await office.dlo.redrives.start({ filter: "payload.to=jitter" }, late);
+  const waits = async (id: string, count: number) =>
+    await until(async () => (await office.dlo.redrives.get(id)).counts.waiting === count);
+  await waits(paused.id, 0);
+  await office.dlo.redrives.pause(paused.id);
+  await waits(paused.id, 4);
+  await office.dlo.redrives.cancel(paused.id);
+  expect(await ended(office, paused.id)).toMatchObject({ status: "cancelled", counts: { skipped: 4 } });
+  const cancelled = await office.dlo.redrives.start({ filter: "payload.to=jitter" }, late);
+  await waits(cancelled.id, 0);
+  await office.dlo.redrives.cancel(cancelled.id);
+  expect(await ended(office, cancelled.id)).toMatchObject({ status: "cancelled", counts: { skipped: 4 } });
+  expect(ids.map((id) => office.runs(id))).toEqual([1, 1, 1, 1]);
+  const last = await office.dlo.redrives.start({ filter: "payload.to=jitter" }, { ...forced, jitter: "1 second" });
+  expect(await ended(office, last.id)).toMatchObject({ status: "completed", counts: { recovered: 4 } });
+});
+
+test("a resume right after a pause is heard, whatever the slice says that the pause ended", async () => {
+  const ids = await deadOnes(office, "to-and-fro", 30);
+  for (const id of ids) office.when(id, succeeds);
+  const started = await office.dlo.redrives.start({ filter: "payload.to=to-and-fro" }, { ...forced, rate: 10 });
+  for (let n = 0; n < 4; n++) {
+    await office.dlo.redrives.pause(started.id);
+    await office.dlo.redrives.resume(started.id);
+  }
+  expect(await ended(office, started.id)).toMatchObject({ status: "completed", counts: { recovered: 30 } });
 });
 
 test("two redrives never share a letter", async () => {
