@@ -14,7 +14,10 @@ import { translatingErrors } from "./translate-error.ts";
 import { now } from "./now.ts";
 import { uuids } from "./sql-lists.ts";
 
-type Row = typeof redrives.$inferSelect;
+/** Readers may not select what is sealed, and nobody is shown it. */
+const { sealed: _sealed, ...shown } = getTableColumns(redrives);
+
+type Row = Omit<typeof redrives.$inferSelect, "sealed">;
 
 /** A redrive as it is now. */
 export type Redrive = Pick<
@@ -210,7 +213,7 @@ async function read(db: Db, condition: SQL | undefined, limit: number): Promise<
   return await translatingErrors(db, async () => {
     const found = await db
       .select({
-        row: redrives,
+        row: shown,
         running: sql<number>`(select count(*)::int from dlo.redrive_items where redrive_id = ${redrives.id} and state = 'running')`,
         since: sql<Since>`(select row_to_json(sums) from (${sums}) as sums)`,
       })

@@ -123,7 +123,7 @@ create table dlo.dead_letters (
   kind text not null, -- What died: job, workflow, activity, record, step.
   job text not null, -- Name of the job; for other kinds the type of what died. At most 250 bytes.
   queue text not null, -- Dead letter queue that the letter is filed under.
-  status text not null, -- parked, retrying (open); recovered, expired, discarded, superseded (closed, final).
+  status text not null, -- parked, retrying (open); recovered, expired, discarded, superseded (closed). Expired and discarded ones can be opened again.
   reason text not null, -- What ended the run that died last: exhausted, non_retryable, timed_out, given_up, lost, failed.
   category text not null, -- What went wrong then: timeout, network, dependency, rate_limit, resource, data, auth, code, lost, unknown.
   error_type text not null, -- Type of its last error. At most 250 bytes; the whole is in failure.
@@ -142,7 +142,7 @@ create table dlo.dead_letters (
   attempts integer not null, -- Attempts over all deaths; those that a shutdown interrupted don't count.
   deaths integer not null default 1, -- How often the job died since the letter was opened; at least 1.
   retries integer not null default 0, -- Runs that a retry of this letter started.
-  expiry_retries integer not null default 0, -- Those of them that the end of the retention started.
+  expiry_retries integer not null default 0, -- Those of them that nobody asked for: by the end of the retention, or by autoRetry.
   first_failed_at timestamp(3) with time zone not null, -- First death.
   failed_at timestamp(3) with time zone not null, -- Last death.
   expires_at timestamp(3) with time zone, -- When it expires unless somebody acts. Null: never, or the clock stands still because a retry runs or is set for later.
@@ -161,8 +161,8 @@ create table dlo.dead_letters (
   tags text[] not null default '{}'::text[], -- Free words of the job's contract.
   retention_ms bigint, -- How long it waits, parked, before it expires, in milliseconds. Null: without end.
   keep_for_ms bigint, -- How long the row is kept after closing, in milliseconds. Null: without end.
-  on_expire text not null default 'expire'::text, -- What the end of the retention does: expire, or retry.
-  maximum_retries integer not null default 3, -- Retries on expiry, at most.
+  on_expire text not null default 'expire'::text, -- What the end of the retention does: expire, retry, or hand_on.
+  maximum_retries integer not null default 3, -- Retries that nobody asked for, at most.
   cleaned boolean not null default false, -- True: something that Postgres refuses (NUL, half a surrogate pair) or has no room for was replaced in some column. payload_data has the true input.
   retry_when text, -- Probe of the office's configuration that its retry waits for. Null: none.
   hand_on_to text, -- Queue that it is filed under at the end of its retention, where on_expire is hand_on.
@@ -268,7 +268,7 @@ create table dlo.events (
   id bigint not null generated always as identity, -- In the order of writing; concurrent writers may commit out of it, so follow position instead.
   at timestamp(3) with time zone not null default date_trunc('milliseconds'::text, clock_timestamp()), -- When it happened.
   "position" bigint, -- Cursor for followers: without gaps, in the order in which the office saw the events. Null until it has.
-  letter_id uuid, -- Letter that it concerns. Null: it concerns a cause.
+  letter_id uuid, -- Letter that it concerns. Null: it concerns a cause or a redrive.
   namespace text, -- Temporal namespace. Null where a cause was changed by hand: causes have none.
   workflow_id text, -- Workflow id of the job. Null for what concerns a cause.
   type text not null, -- What happened: parked, retry_asked, retrying, retry_cancelled, waiting, died_again, recovered, expired, discarded, superseded, amended, extended, noted, refused; later releases add some.
@@ -377,7 +377,7 @@ create table dlo.reconciles (
   dry_run boolean not null, -- Whether it only looked.
   thorough boolean not null, -- Whether it asked each open letter for its state.
   swept_until timestamp(3) with time zone, -- Runs that closed before were looked at: the next one goes on from here.
-  found jsonb not null default '{}'::jsonb, -- How many of what it found: lost, timed_out, unrecorded, no_workflow, no_row, differs, succeeded.
+  found jsonb not null default '{}'::jsonb, -- How many of what it found: lost, timed_out, unrecorded, undecodable, no_workflow, no_row, differs, succeeded.
   mended integer not null default 0, -- How many of these it mended.
   constraint reconciles_mended CHECK (((mended >= 0) AND ((NOT dry_run) OR (mended = 0)))),
   constraint reconciles_pkey PRIMARY KEY (id)
@@ -446,6 +446,7 @@ create table dlo.redrives (
   forgiven_recovered integer not null default 0, -- Recovered when it was last resumed: rules look at what came since.
   forgiven_died integer not null default 0, -- Died when it was last resumed.
   forgiven_same_cause integer not null default 0, -- Of these: of the cause that they had before.
+  sealed bytea, -- Inputs and patches that it was given, serialized and through the codec, where `spec` may not show them. Readers may not select it.
   constraint redrives_end CHECK (((ended_at IS NULL) = (status <> ALL (ARRAY['completed'::text, 'cancelled'::text])))),
   constraint redrives_rate CHECK (((rate > (0)::double precision) AND (max_in_flight >= 1) AND (jitter_ms >= 0))),
   constraint redrives_status_known CHECK ((status = ANY (ARRAY['preparing'::text, 'running'::text, 'paused'::text, 'stopped'::text, 'completed'::text, 'cancelled'::text]))),
@@ -690,7 +691,7 @@ create view dlo.first_looks as
                     events.by,
                     events.type
                    FROM dlo.events
-                  WHERE ((events.letter_id = l.id) AND (events.by IS NOT NULL) AND (events.by <> 'office'::text) AND (events.type <> 'imported'::text))
+                  WHERE ((events.letter_id = l.id) AND (events.by IS NOT NULL) AND (events.by <> 'office'::text) AND (events.type <> ALL (ARRAY['imported'::text, 'captured'::text])))
                   ORDER BY events.at
                  LIMIT 1)
                 UNION ALL

@@ -342,6 +342,7 @@ export const redrives = dlo.table(
     namespace: text("namespace").notNull(),
     command: text("command").$type<BulkCommand["name"]>().notNull(),
     spec: jsonb("spec").$type<RedriveSpec>().notNull(),
+    sealed: bytes("sealed"),
     status: text("status").$type<RedriveStatus>().notNull(),
     by: text("by").notNull(),
     reason: text("reason"),

@@ -83,7 +83,7 @@ async function rightsOf(sql: TransactionSql): Promise<string[]> {
     select quote_ident(relname) as name, string_agg(quote_ident(attname), ', ' order by attnum) as columns
     from pg_class join pg_attribute on attrelid = pg_class.oid
     where relnamespace = 'dlo'::regnamespace and relkind in ('r', 'v') and relname <> '__drizzle_migrations'
-      and attnum > 0 and not attisdropped and attname not like '%\\_data'
+      and attnum > 0 and not attisdropped and attname not like '%\\_data' and attname <> 'sealed'
     group by relname order by relname`;
   return [
     `grant usage on schema dlo to ${readerRole};`,

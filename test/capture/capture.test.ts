@@ -87,10 +87,14 @@ test("a captured record is a letter, and its retry runs the job with payload, he
     by: "consumer-7",
     data: { source: { offset: "4711" } },
   });
+  // To hand a record over is not to look at its letter.
+  const firstLooks = () => world.sql`select looked_how from dlo.first_looks where letter_id = ${captured.letterId}`;
+  expect(await firstLooks()).toEqual([]);
   expect(await world.dlo.letters.retry(captured.letterId, { waitFor: "30 seconds" })).toMatchObject({
     status: "recovered",
     retries: 1,
   });
+  expect(await firstLooks()).toEqual([{ looked_how: "retry_asked" }]);
   expect(given.filter(({ ctx }) => ctx.workflowId === id)).toEqual([
     {
       input: { order: "A-1", amount: 3 },

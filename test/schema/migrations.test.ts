@@ -19,6 +19,7 @@ const released = {
   "0003_views": "0e0b437aa70ef9047e0b7a6e54906e9afa37876ffeaae44b3a0faf980975a2c2",
   "0004_redrive": "1ae84914e53f87f87032c8ad3ebdb7e744b9969b905bad49aefab366335dca22",
   "0005_repair": "0a105baf06da973fe20632d145e491b622ed4f895bb7220de70500bbdbded590",
+  "0006_corrections": "44807c66ea91aff268e44f74056ae1ddc0b609a0c9d045d262919e4a7097bee7",
 };
 
 const journal = (

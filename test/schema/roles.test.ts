@@ -42,6 +42,7 @@ test("a reader reads letters, causes and numbers by the client, and all tables a
   expect(letters.map(({ workflowId }) => workflowId).toSorted()).toEqual(["closed", "open"]);
   expect((await reader.story(closed)).deaths).toHaveLength(1);
   expect((await reader.causes.list()).causes).toHaveLength(1);
+  expect((await reader.redrives.list()).redrives).toEqual([]);
   expect((await reader.causes.list({ text: "not a string" })).causes).toHaveLength(1);
   expect((await reader.list({ text: "not a string" })).letters).toHaveLength(2);
   expect(await reader.stats()).toMatchObject({ total: 2, open: 1 });
@@ -51,7 +52,7 @@ test("a reader reads letters, causes and numbers by the client, and all tables a
     select relname as name, string_agg(quote_ident(attname), ', ') as columns
     from pg_class join pg_attribute on attrelid = pg_class.oid
     where relnamespace = 'dlo'::regnamespace and relkind in ('r', 'v') and relname <> '__drizzle_migrations'
-      and attnum > 0 and not attisdropped and attname not like '%\\_data' group by 1`;
+      and attnum > 0 and not attisdropped and attname not like '%\\_data' and attname <> 'sealed' group by 1`;
   expect(relations.length).toBeGreaterThan(20);
   await as("reader", async (raw) => {
     for (const { name, columns } of relations) await raw.unsafe(`select ${columns} from dlo.${name}`);
@@ -61,12 +62,13 @@ test("a reader reads letters, causes and numbers by the client, and all tables a
 test("a reader sees no encoded bytes, and writes nothing", async () => {
   const hidden = await sql<{ table: string; column: string }[]>`
     select attrelid::regclass::text as table, attname as column from pg_attribute join pg_class on pg_class.oid = attrelid
-    where relnamespace = 'dlo'::regnamespace and relkind in ('r', 'v') and attname like '%\\_data'`;
+    where relnamespace = 'dlo'::regnamespace and relkind in ('r', 'v') and (attname like '%\\_data' or attname = 'sealed')`;
   expect(hidden.map(({ table, column }) => `${table}.${column}`).toSorted()).toEqual([
     "dlo.dead_letters.memo_data",
     "dlo.dead_letters.original_payload_data",
     "dlo.dead_letters.payload_data",
     "dlo.deaths.payload_data",
+    "dlo.redrives.sealed",
   ]);
   await as("reader", async (raw) => {
     for (const { table, column } of hidden) await refused(raw, `select ${column} from ${table}`);
@@ -104,6 +106,7 @@ test("an operator does what the client does in the database, and no more", async
     await raw`update dlo.deaths set cause_id = ${other.id} where letter_id = ${closed}`;
     await raw`update dlo.dead_letters set cause_id = ${other.id} where id = ${closed}`;
     await refused(raw, "select memo_data from dlo.dead_letters");
+    await refused(raw, "select sealed from dlo.redrives");
     await refused(raw, "update dlo.dead_letters set status = 'parked'");
     await refused(raw, "update dlo.events set reason = 'x'");
     await refused(raw, "delete from dlo.events");

@@ -260,9 +260,10 @@ test("the tiles tell how many there are, how fast they grow, how long they wait,
   await sql`update dlo.dead_letters set retries = 1 where id = ${oldest}`;
   await noteLetter(db, noted, { type: "noted", by: "ann", atMs: now - 4 * hourMs, data: { text: "mine" } });
   await noteLetter(db, noted, { type: "noted", by: "bob", atMs: now - hourMs, data: { text: "later" } });
-  // The office's own deeds are nobody's look, and who imports a letter need not look at it.
+  // The office's own deeds are nobody's look, and who imports or captures a letter need not look at it.
   await sql`insert into dlo.events (letter_id, namespace, workflow_id, type, by, at) values (${fresh}, 'tiles', 'fresh', 'retry_asked', 'office', now())`;
   await sql`insert into dlo.events (letter_id, namespace, workflow_id, type, by, at) values (${fresh}, 'tiles', 'fresh', 'imported', 'ann', now())`;
+  await sql`insert into dlo.events (letter_id, namespace, workflow_id, type, by, at) values (${fresh}, 'tiles', 'fresh', 'captured', 'consumer-7', now())`;
   const cause = async (name: string, agoMs: number) =>
     await sql`insert into dlo.events (cause_id, type, by, at) values (${causeNamed(`tiles ${name}`).id}, 'cause_noted', 'ann', ${new Date(now - agoMs)})`;
   await cause("by cause", hourMs);
@@ -285,6 +286,12 @@ test("the tiles tell how many there are, how fast they grow, how long they wait,
   expect(found.recoveredShare).toBeCloseTo(2 / 3, 10);
   expect(found.timeToFirstLook.p95Ms).toBeCloseTo(hourMs + 2 * hourMs * 0.95, -2);
   expect(found.timeToRecovery.medianMs).toBeCloseTo((2 * dayMs + 10 * 60_000) / 2, -2);
+  expect(
+    await sql`select workflow_id, looked_by, looked_how from dlo.first_looks where namespace = 'tiles' order by 1`,
+  ).toEqual([
+    { workflow_id: "by cause", looked_by: "ann", looked_how: "cause_noted" },
+    { workflow_id: "noted", looked_by: "ann", looked_how: "noted" },
+  ]);
   // Of the six that died within 7 days: one of four attempts, the others of two.
   expect(found.attemptsPerDeath).toBeCloseTo((2 * 5 + 4) / 6, 10);
   expect((await tiles({}, { since: "30 days" })).attemptsPerDeath).toBeCloseTo((2 * 7 + 4) / 8, 10);
