@@ -10,7 +10,7 @@ import { redriveState } from "../model/office-error.ts";
 import { countOutcomes, skipUntried } from "../schema/drive-items.ts";
 import { redact } from "../model/redact.ts";
 import { type PolicyFor, previewRedrive, type PreviewSample } from "../schema/preview-redrive.ts";
-import { getRedrive, type RedriveTurn, turnRedrive } from "../schema/redrive-rows.ts";
+import { getRedrive, type RedriveTurn, sealedOf, turnRedrive } from "../schema/redrive-rows.ts";
 import { snapshotRedrive } from "../schema/snapshot-redrive.ts";
 import { queuePolicy, type QueueRules } from "../model/queue-policy.ts";
 import type { KeepingDefaults } from "../model/resolve-contract.ts";
@@ -19,6 +19,7 @@ import { askProbe } from "./ask-probe.ts";
 import { amendedInput, askLetter, type AskNeeds, inputOf } from "./ask-letter.ts";
 import { type AskLetter, driveSlice, progressOf } from "./drive-redrive.ts";
 import { beating } from "./beating.ts";
+import { sealSpec, unsealSpec } from "./sealed-spec.ts";
 import { translated } from "./translated.ts";
 
 export type RedriveNeeds = AskNeeds & {
@@ -43,15 +44,20 @@ export function redriveActivities(needs: RedriveNeeds): RedriveActivities {
   return {
     prepareRedrive: async (spec) =>
       await translated(async () => {
-        await beating(async () => await snapshotRedrive(db, spec, namespace));
+        const written = await sealSpec(spec, needs);
+        await beating(async () => await snapshotRedrive(db, spec, namespace, written));
         return await progress(spec.id);
       }),
 
     driveRedrive: async (slice) => {
       const { heartbeat, cancellationSignal } = Context.current();
-      return await translated(async () =>
-        driveSlice({ db, ask, probe, beat: () => heartbeat(), signal: cancellationSignal }, slice),
-      );
+      return await translated(async () => {
+        const sealed = await sealedOf(db, slice.redriveId);
+        let whole: Promise<RedriveSpec> | undefined;
+        const asking: AskLetter = async (redrive, item) =>
+          await ask({ ...redrive, spec: await (whole ??= unsealSpec(redrive.spec, sealed, needs.codecs)) }, item);
+        return await driveSlice({ db, ask: asking, probe, beat: () => heartbeat(), signal: cancellationSignal }, slice);
+      });
     },
 
     controlRedrive: async (change) =>

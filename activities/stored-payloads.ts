@@ -23,6 +23,12 @@ export async function encodeValue(value: unknown, codecs: readonly Codec[]): Pro
   return await encodeAll<Payload>([defaultPayloadConverter.toPayload(value)], codecs);
 }
 
+/** The value that was encoded. */
+export async function decodeValue(payloads: readonly Payload[], codecs: readonly Codec[]): Promise<unknown> {
+  const [value] = (await decodeAll(payloads, codecs)).map((one) => defaultPayloadConverter.fromPayload(one));
+  return value;
+}
+
 /** What a row shows of a run's input: the value itself, a list where there are several arguments, undefined where it is not readable. */
 export async function shownInput(payloads: readonly Payload[], codecs: readonly Codec[]): Promise<unknown> {
   try {

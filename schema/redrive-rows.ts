@@ -70,6 +70,14 @@ export async function listRedrives(
   return await read(db, and(eq(redrives.namespace, namespace), place), limit);
 }
 
+/** What a redrive's spec does not show; null where it shows all. */
+export async function sealedOf(db: Db, id: string): Promise<Uint8Array | null> {
+  return await translatingErrors(db, async () => {
+    const [found] = await db.select({ sealed: redrives.sealed }).from(redrives).where(eq(redrives.id, id));
+    return found?.sealed ?? null;
+  });
+}
+
 export type UnfinishedRedrive = Pick<Row, "id" | "spec">;
 
 /** Redrives that have not ended, or have not given all of their letters an end. Index: `redrive_items_by_state`. */

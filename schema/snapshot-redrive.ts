@@ -19,10 +19,17 @@ import { uuids, words } from "./sql-lists.ts";
  * changes nothing: the first snapshot stays, and what dies later is not in it.
  *
  * Two redrives never share a letter: the later one waits for the other's snapshot, and lists what it did not get as refused.
+ *
+ * @param written the spec as everybody may read it, and what it hides
  */
-export async function snapshotRedrive(db: Db, spec: RedriveSpec, namespace: string): Promise<void> {
+export async function snapshotRedrive(
+  db: Db,
+  spec: RedriveSpec,
+  namespace: string,
+  written: { readonly spec: RedriveSpec; readonly sealed: Buffer | null } = { spec, sealed: null },
+): Promise<void> {
   await translatingErrors(db, async () => {
-    await insertRedrive(db, spec, namespace);
+    await insertRedrive(db, written, namespace);
     for (let tries = 1; ; tries++) {
       try {
         await db.transaction(async (tx) => await write(tx, spec, namespace));
@@ -38,7 +45,11 @@ export async function snapshotRedrive(db: Db, spec: RedriveSpec, namespace: stri
 }
 
 /** By itself, so that it is seen while the snapshot is made. */
-async function insertRedrive(db: Db, spec: RedriveSpec, namespace: string): Promise<void> {
+async function insertRedrive(
+  db: Db,
+  { spec, sealed }: { readonly spec: RedriveSpec; readonly sealed: Buffer | null },
+  namespace: string,
+): Promise<void> {
   const { by, reason } = cleanRow({ by: spec.by, reason: spec.reason ?? null });
   const { limits } = spec;
   await db
@@ -49,6 +60,7 @@ async function insertRedrive(db: Db, spec: RedriveSpec, namespace: string): Prom
         namespace,
         command: spec.command.name,
         spec: cleanRow({ spec }).spec,
+        sealed,
         status: "preparing",
         by,
         reason,

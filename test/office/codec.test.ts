@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import type { Dlo } from "../../client/index.ts";
-import { letterWorkflowId } from "../../model/ids.ts";
+import { letterWorkflowId, redriveWorkflowId } from "../../model/ids.ts";
 import { defineJob } from "../../model/index.ts";
 import type { LetterRow } from "../../schema/rows.ts";
 import { gate } from "../setup/post-office.ts";
@@ -93,6 +93,33 @@ test("a retry for later with a new input keeps that encrypted while it waits", a
   mended.add("sealed-3");
   await dlo.letters.retry(letter.id, { waitFor: "30 seconds" });
   expect(seen.get("sealed-3")!.at(-1)).toMatchObject({ input: { card: newSecret } });
+});
+
+test("what a redrive puts into inputs is encrypted while it waits, and nowhere to be read", async () => {
+  const ids = ["sealed-5", "sealed-6"];
+  const letters = [];
+  for (const id of ids) letters.push((await dead(charge, id, { to: "ann", card: secret })).id);
+  for (const id of ids) mended.add(id);
+  const patch = [{ op: "replace", path: "/card", value: newSecret }];
+  const redrives = [
+    await dlo.redrives.start({ ids: letters.slice(0, 1) }, { force: true, amend: { patch } }),
+    await dlo.redrives.start(
+      { ids: letters.slice(1) },
+      { force: true, command: { name: "retry", input: { to: "ann", card: newSecret } } },
+    ),
+  ];
+  for (const { id } of redrives) {
+    await until(async () => (await dlo.redrives.get(id)).status === "completed");
+    expect((await dlo.redrives.get(id)).counts).toMatchObject({ recovered: 1 });
+    expect(await placesOf(newSecret, dlo.temporal, redriveWorkflowId(id))).toEqual([]);
+  }
+  for (const id of ids) expect(seen.get(id)!.at(-1)).toMatchObject({ input: { card: newSecret } });
+  expect(await tablesWith(newSecret)).toEqual([]);
+  const [patched, given] = await Promise.all(redrives.map(async ({ id }) => await dlo.redrives.get(id)));
+  expect(patched).toMatchObject({
+    spec: { amend: { patch: [{ op: "replace", path: "/card", value: "[redacted]" }] } },
+  });
+  expect(given).toMatchObject({ spec: { command: { name: "retry", input: "[redacted]" } } });
 });
 
 test("a new input is checked under the codec, too", async () => {
