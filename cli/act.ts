@@ -1,5 +1,5 @@
 import type { Dlo, LetterRow } from "../client/index.ts";
-import { errorCodeOf, usage } from "../model/office-error.ts";
+import { errorCodeOf, type OfficeError, usage } from "../model/office-error.ts";
 import { actingClient } from "./open-client.ts";
 import { notice, type Output, print, printJson } from "./output-flag.ts";
 import { readIds } from "./read-ids.ts";
@@ -25,7 +25,7 @@ export type Act = (dlo: Dlo, id: string, signature: ReturnType<typeof signatureO
 
 /**
  * Carries out a command on one letter or, one after the other, on many. One that is refused does not hold up the others;
- * what concerns them all (no connection, no database) ends it.
+ * what concerns them all (no connection, no database, wrong usage) ends it.
  *
  * Sets the exit code to 1 where any was not done.
  */
@@ -100,6 +100,8 @@ function countText(counts: readonly (readonly [count: number, what: string])[]):
 function concernsAll(error: unknown): boolean {
   const code = errorCodeOf(error);
   if (code === undefined) return true;
+  // Wrong usage of this letter, as its id tells, may be right for the next one.
+  if (code === "USAGE") return (error as OfficeError).details["id"] === undefined;
   return [
     "TEMPORAL_UNREACHABLE",
     "DATABASE_UNREACHABLE",
@@ -108,7 +110,6 @@ function concernsAll(error: unknown): boolean {
     "SCHEMA_MISSING",
     "SCHEMA_TOO_OLD",
     "SCHEMA_TOO_NEW",
-    "USAGE",
   ].includes(code);
 }
 

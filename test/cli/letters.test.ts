@@ -261,6 +261,25 @@ describe("acting", () => {
     expect((await world.dlo.letters.story(id)).events.at(-1)).toMatchObject({ type: "noted", data: { text: "seen" } });
   });
 
+  test("what one letter of a list cannot mean is its own refusal, and the others have their turn", async () => {
+    const [one, two] = [await deadPayment(world), await deadPayment(world)];
+    const refused = await run(["retry", one.id, two.id, "--from-failure"]);
+    expect(refused).toMatchObject({ code: 1, stdout: "" });
+    for (const { id } of [one, two]) expect(refused.stderr).toContain(`Dead letter ${id} is a job's`);
+    expect(refused.stderr).toContain("0 retried, 2 not.");
+    const elsewhere = await run(["move", one.id, two.id, "--to", "by-hand", "--namespace", "default"]);
+    expect(elsewhere.code).toBe(1);
+    for (const { id } of [one, two]) expect(elsewhere.stderr).toContain(`Dead letter ${id} is in namespace`);
+    expect(elsewhere.stderr).toContain("0 moved, 2 not.");
+  });
+
+  test("what no letter can be asked ends the list before the first is", async () => {
+    const [one, two] = [await deadPayment(world), await deadPayment(world)];
+    const { code, stderr } = await run(["move", one.id, two.id, "--to", ""]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("0 moved, 2 not tried.");
+  });
+
   test("the same request id is carried out once", async () => {
     const { id } = await deadPayment(world);
     for (let i = 0; i < 2; i++) expect((await run(["note", id, "once", "--request-id", "request-1"])).code).toBe(0);
