@@ -147,6 +147,9 @@ test("the help of a command", async () => {
                                                  asks first. Several are a redrive: see dlo redrive
       --dry-run                                  with --filter: say how many it would take, and which
                                                  not and why not; change nothing
+      --office <name>                            for several letters by --filter: the office that asks
+                                                 them; a single letter finds its own (default: the
+                                                 configuration's, else dead-letter-office)
       --by <who>                                 who asks; recorded in the letter's story (default: your
                                                  user name)
       --reason <text>                            why; recorded in the letter's story
