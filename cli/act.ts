@@ -1,5 +1,6 @@
 import type { Dlo, LetterRow } from "../client/index.ts";
-import { errorCodeOf, usage } from "../model/office-error.ts";
+import { errorCodeOf, type OfficeError, usage } from "../model/office-error.ts";
+import type { OfficeFlag } from "./office-flag.ts";
 import { actingClient } from "./open-client.ts";
 import { notice, type Output, print, printJson } from "./output-flag.ts";
 import { readIds } from "./read-ids.ts";
@@ -16,16 +17,18 @@ export type Done = {
   readonly failed?: true;
 };
 
-export type ActFlags = TargetFlags & SignatureFlags & { readonly output: Output; readonly config?: string };
+export type ActFlags = TargetFlags &
+  SignatureFlags &
+  OfficeFlag & { readonly output: Output; readonly config?: string };
 
 /** For many letters: `Retrying 1 of 3 …`, and at the end `2 retried, 1 of them did not recover, 1 not.` */
 export type Words = { readonly doing: string; readonly done: string; readonly failed?: string };
 
-export type Act = (dlo: Dlo, id: string, signature: ReturnType<typeof signatureOf>) => Promise<Done>;
+export type Act = (dlo: Dlo, id: string, signature: ReturnType<typeof signatureOf>, office: string) => Promise<Done>;
 
 /**
  * Carries out a command on one letter or, one after the other, on many. One that is refused does not hold up the others;
- * what concerns them all (no connection, no database) ends it.
+ * what concerns them all (no connection, no database, wrong usage) ends it.
  *
  * Sets the exit code to 1 where any was not done.
  */
@@ -33,11 +36,11 @@ export async function act(given: readonly string[], flags: ActFlags, does: Words
   const ids = await readIds(given);
   if (ids.length > 1 && flags.requestId !== undefined)
     throw usage("--request-id names one request, so it takes one letter");
-  await actingClient(flags, async (dlo) => {
+  await actingClient(flags, async (dlo, office) => {
     const signature = signatureOf(flags);
     const only = ids.length === 1 ? ids[0] : undefined;
-    if (only !== undefined) return report(await command(dlo, only, signature), flags.output);
-    await actOnMany(ids, flags, does, async (id) => await command(dlo, id, signature));
+    if (only !== undefined) return report(await command(dlo, only, signature, office), flags.output);
+    await actOnMany(ids, flags, does, async (id) => await command(dlo, id, signature, office));
   });
 }
 
@@ -100,6 +103,8 @@ function countText(counts: readonly (readonly [count: number, what: string])[]):
 function concernsAll(error: unknown): boolean {
   const code = errorCodeOf(error);
   if (code === undefined) return true;
+  // Wrong usage of this letter, as its id tells, may be right for the next one.
+  if (code === "USAGE") return (error as OfficeError).details["id"] === undefined;
   return [
     "TEMPORAL_UNREACHABLE",
     "DATABASE_UNREACHABLE",
@@ -108,7 +113,6 @@ function concernsAll(error: unknown): boolean {
     "SCHEMA_MISSING",
     "SCHEMA_TOO_OLD",
     "SCHEMA_TOO_NEW",
-    "USAGE",
   ].includes(code);
 }
 

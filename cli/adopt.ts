@@ -2,6 +2,7 @@ import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { usage } from "../model/office-error.ts";
 import { listWatchesCommand, stopWatchCommand } from "./adopt-watches.ts";
 import { configFlag } from "./config-flag.ts";
+import { officeFlag } from "./office-flag.ts";
 import { outputFlag } from "./output-flag.ts";
 import { durationArgument } from "./read-duration.ts";
 import { withSignature } from "./signature-flags.ts";
@@ -24,7 +25,7 @@ export function adoptCommand() {
     .option("--every <duration>", "with --watch: how often (default: 1 minute)", durationArgument)
     .option("--dry-run", "say what would be adopted, and change nothing")
     .option("--yes", "do not ask")
-    .option("--office <name>", "the office that adopts")
+    .addOption(officeFlag("the office that adopts"))
     .addOption(outputFlag())
     .addOption(configFlag())
     .addHelpText(

@@ -3,7 +3,8 @@ import { Command } from "@commander-js/extra-typings";
 import type { CapturedRecord, CaptureReport, CaptureResult } from "../client/index.ts";
 import { usage } from "../model/office-error.ts";
 import { configFlag } from "./config-flag.ts";
-import { announceTarget, whoAmI, withClient } from "./open-client.ts";
+import { officeFlag } from "./office-flag.ts";
+import { actingClient, announceTarget, whoAmI } from "./open-client.ts";
 import { notice, outputFlag, print, printJson } from "./output-flag.ts";
 import { durationArgument } from "./read-duration.ts";
 import { withTarget } from "./target-flags.ts";
@@ -18,7 +19,7 @@ export function captureCommand() {
     .option("--job <name>", "the job that a retry starts, where a line does not say")
     .option("--task-queue <name>", 'where that job\'s worker polls, where a line does not say (default: "jobs")')
     .option("--queue <name>", "the dead letter queue, where a line does not say (default: the job's)")
-    .option("--office <name>", "the office that keeps them (default: the configuration's, else dead-letter-office)")
+    .addOption(officeFlag("the office that keeps them"))
     .option(
       "--wait-for <duration>",
       "how long to wait for the office, for each record (default: 20 seconds)",
@@ -38,13 +39,10 @@ Examples:
   echo '{"job":"book-order","payload":{"order":"A-1"},"source":{"system":"http","request":"7c1d"},"error":"502"}' | dlo capture -`,
     );
   return withTarget(command).action(async (file, options) => {
-    const { output, dryRun, config, job, taskQueue, queue, office, waitFor, by = whoAmI(), ...flags } = options;
+    const { output, dryRun, job, taskQueue, queue, waitFor, by = whoAmI(), ...flags } = options;
     if (file === "-" && process.stdin.isTTY)
       throw usage("- reads records from a pipe, and standard input is a terminal");
     if (!dryRun) await announceTarget(flags);
-    const { loadConfig } = await import("./load-config.ts");
-    const found = (await loadConfig(config))?.config;
-    const keptBy = office ?? found?.office;
     const defaults: Partial<CapturedRecord> = {
       by,
       ...(job === undefined ? {} : { job }),
@@ -52,10 +50,10 @@ Examples:
       ...(queue === undefined ? {} : { queue }),
     };
     const progress = captureProgress();
-    const report = await withClient(flags, found?.codec, async (dlo) =>
+    const report = await actingClient(flags, async (dlo, office) =>
       dlo.letters.captureLines(file === "-" ? process.stdin : createReadStream(file), {
         defaults,
-        ...(keptBy === undefined ? {} : { office: keptBy }),
+        office,
         ...(waitFor === undefined ? {} : { waitFor }),
         ...(dryRun === undefined ? {} : { dryRun }),
         onRecord(result) {

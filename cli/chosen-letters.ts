@@ -3,15 +3,18 @@ import type { Filter } from "../model/filter.ts";
 import { parseFilter } from "../model/filter-line.ts";
 import { usage } from "../model/office-error.ts";
 import { ask, canAsk } from "./confirm.ts";
+import { type OfficeFlag, officeFlag } from "./office-flag.ts";
 import { notice } from "./output-flag.ts";
 import { mostLetters } from "./read-ids.ts";
 import type { TargetFlags } from "./target-flags.ts";
 
 /** Letters by a filter, in place of ids. */
-export type ChoiceFlags = { readonly filter?: string; readonly dryRun?: true };
+export type ChoiceFlags = OfficeFlag & { readonly filter?: string; readonly dryRun?: true };
 
+/** @param office what the command has an office for */
 export function withChoice<Args extends unknown[], Options extends OptionValues>(
   command: Command<Args, Options>,
+  office = "for several letters by --filter: the office that asks them; a single letter finds its own",
 ): Command<Args, Options & ChoiceFlags> {
   return command
     .addOption(
@@ -22,7 +25,8 @@ export function withChoice<Args extends unknown[], Options extends OptionValues>
     )
     .addOption(
       new Option("--dry-run", "with --filter: say how many it would take, and which not and why not; change nothing"),
-    ) as never;
+    )
+    .addOption(officeFlag(office)) as never;
 }
 
 /** Letters to be taken one by one, or a filter that fits several: these are a redrive's. */

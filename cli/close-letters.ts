@@ -30,12 +30,12 @@ export async function closeLetters(
   const asks = !flags.yes && canAsk();
   // With ids on a pipe there is no terminal left to ask on.
   if (!flags.yes && readsStdin(ids))
-    throw usage(`dlo ${name} cannot be undone, and with ids from a pipe nobody can be asked. To go ahead: --yes`);
+    throw usage(`dlo ${name} closes letters, and with ids from a pipe nobody can be asked. To go ahead: --yes`);
   const question = asks ? await questionFor(name, ids, flags) : "";
   if (!(await confirmDestruction(question, name, flags.yes))) return;
   await act(ids, flags, words, async (dlo, id, signature) => {
     const letter = await command(dlo, id, signature);
-    const became = letter.status === "retrying" ? "retries, as its contract says" : letter.status;
+    const became = letter.status === "retrying" ? "retries, as its policy says" : letter.status;
     return { letter, said: `${letter.job} ${letter.workflowId}: ${became}.` };
   });
 }

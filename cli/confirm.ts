@@ -15,7 +15,7 @@ export async function ask(question: string, initialValue = false): Promise<boole
 
 /** Why nothing is destroyed where nobody can be asked. */
 export function cannotAsk(command: string): string {
-  return `dlo ${command} cannot be undone, and nobody can be asked here`;
+  return `dlo ${command} closes letters, and nobody can be asked here`;
 }
 
 /**

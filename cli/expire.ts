@@ -11,7 +11,7 @@ export function expireCommand() {
   const command = new Command("expire")
     .summary("End a dead letter's retention now")
     .description(
-      "Does now what the end of the retention would do: closes the letter as expired, or retries it, where its job's contract says so. Asks first on a terminal, and needs --yes elsewhere.",
+      "Does now what the end of the retention would do: closes the letter as expired, or retries it, or hands it on, as its policy says. Asks first on a terminal, and needs --yes elsewhere.",
     )
     .argument("[id...]", idsHelp)
     .option("--yes", "do not ask")

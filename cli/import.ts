@@ -3,7 +3,8 @@ import { Command } from "@commander-js/extra-typings";
 import type { ImportedLine } from "../client/index.ts";
 import { usage } from "../model/office-error.ts";
 import { configFlag } from "./config-flag.ts";
-import { announceTarget, withClient } from "./open-client.ts";
+import { officeFlag } from "./office-flag.ts";
+import { actingClient, announceTarget } from "./open-client.ts";
 import { notice, outputFlag, print, printJson } from "./output-flag.ts";
 import { signatureOf } from "./signature-flags.ts";
 import { withTarget } from "./target-flags.ts";
@@ -16,6 +17,7 @@ export function importCommand() {
     )
     .argument("<file>", "JSON lines; - reads standard input")
     .option("--closed", "letters that were closed come back as well, parked (default: they are skipped)")
+    .addOption(officeFlag("the office that is to keep them"))
     .option("--dry-run", "only say what would come of each line")
     .option("--by <who>", "who imports; recorded in each letter's story (default: your user name)")
     .option("--reason <text>", "why; recorded in each letter's story")
@@ -30,20 +32,18 @@ Examples:
   dlo export --full --workflow-id import-movie/1946 | dlo import - --address localhost:7233 --database-url "$LOCAL"`,
     );
   return withTarget(command).action(async (file, options) => {
-    const { output, closed, dryRun, config, ...flags } = options;
+    const { output, closed, dryRun, ...flags } = options;
     if (file === "-" && process.stdin.isTTY)
       throw usage("- reads letters from a pipe, and standard input is a terminal");
     if (!dryRun) await announceTarget(flags);
-    const { loadConfig } = await import("./load-config.ts");
-    const found = (await loadConfig(config))?.config;
-    const report = await withClient(flags, found?.codec, async (dlo) => {
+    const report = await actingClient(flags, async (dlo, office) => {
       const { by, reason } = signatureOf(flags);
       return await dlo.letters.import(file === "-" ? process.stdin : createReadStream(file), {
         by,
         ...(reason === undefined ? {} : { reason }),
         ...(closed === undefined ? {} : { closed }),
         ...(dryRun === undefined ? {} : { dryRun }),
-        ...(found?.office === undefined ? {} : { office: found.office }),
+        office,
         onLine: (line) => (output === "jsonl" ? printJson(output, line) : say(line)),
       });
     });

@@ -13,9 +13,11 @@ export type LetterFlags = ChoiceFlags &
 /** For the argument `[id...]`. */
 export const idsHelp = "letter ids, which may be shortened; workflow ids; or - to read ids from standard input";
 
+/** @param office what the command has an office for, where not only to act on several letters */
 export function withLetterFlags<Args extends unknown[], Options extends OptionValues>(
   command: Command<Args, Options>,
+  office?: string,
 ): Command<Args, Options & LetterFlags> {
   const flagged = command.addOption(yesFlag()).addOption(outputFlag()).addOption(configFlag());
-  return withTarget(withSignature(withChoice(flagged))) as never;
+  return withTarget(withSignature(withChoice(flagged, office))) as never;
 }

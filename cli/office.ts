@@ -23,11 +23,11 @@ Examples:
   dlo office 2>&1 | tee office.log`,
     );
   return withTarget(command).action(async (options) => {
-    const [{ loadConfig }, { refuseForeignKeys }, { runUntilStopped }, { defaultOffice }] = await Promise.all([
+    const [{ loadConfig }, { refuseForeignKeys }, { runUntilStopped }, { officeOf }] = await Promise.all([
       import("./load-config.ts"),
       import("../model/config.ts"),
       import("./run-until-stopped.ts"),
-      import("../model/ids.ts"),
+      import("./office-flag.ts"),
     ]);
     const loaded = await loadConfig(options.config);
     const { dev: _, ...config } = loaded?.config ?? {};
@@ -37,7 +37,7 @@ Examples:
     const [{ runOffice }, { logWith }] = await Promise.all([import("../worker/index.ts"), import("./worker-log.ts")]);
     const listen = options.listen ?? config.listen;
     await logWith(notice, { level: "INFO", metrics: listen !== undefined });
-    const name = config.office ?? defaultOffice;
+    const name = officeOf({}, config);
     const from = loaded === undefined ? "no dlo.config here: all defaults" : `from ${loaded.from}`;
     await runUntilStopped(
       async () => await runOffice({ ...config, ...(listen === undefined ? {} : { listen }), ...target }),

@@ -2,6 +2,7 @@ import { userInfo } from "node:os";
 import type { Dlo } from "../client/index.ts";
 import type { Config } from "../model/config.ts";
 import { loadConfig } from "./load-config.ts";
+import { type OfficeFlag, officeOf } from "./office-flag.ts";
 import { notice } from "./output-flag.ts";
 import { paint } from "./paint.ts";
 import { type TargetFlags, targetOptions } from "./target-flags.ts";
@@ -21,13 +22,13 @@ export async function withClient<Result>(
   }
 }
 
-/** As `withClient`, with the configuration's codec: commands carry payloads. */
+/** As `withClient`, with the configuration's codec, since commands carry payloads, and with the office that is asked. */
 export async function actingClient<Result>(
-  flags: TargetFlags & { readonly config?: string },
-  work: (dlo: Dlo) => Promise<Result>,
+  flags: TargetFlags & OfficeFlag & { readonly config?: string },
+  work: (dlo: Dlo, office: string) => Promise<Result>,
 ): Promise<Result> {
-  const loaded = await loadConfig(flags.config);
-  return await withClient(flags, loaded?.config.codec, work);
+  const config = (await loadConfig(flags.config))?.config;
+  return await withClient(flags, config?.codec, async (dlo) => await work(dlo, officeOf(flags, config)));
 }
 
 /** Before something is changed, its doer sees where. */

@@ -2,6 +2,7 @@ import { Command } from "@commander-js/extra-typings";
 import { largestBatch } from "../model/prune.ts";
 import { configFlag } from "./config-flag.ts";
 import { filterArgument, filterArgumentHelp, filterOf, withFilter } from "./filter-flags.ts";
+import { officeFlag } from "./office-flag.ts";
 import { outputFlag } from "./output-flag.ts";
 import { durationArgument } from "./read-duration.ts";
 import { positiveInteger } from "./read-number.ts";
@@ -28,7 +29,7 @@ export function pruneCommand() {
       `letters that are deleted at a time, up to ${largestBatch}`,
       positiveInteger(largestBatch),
     )
-    .option("--office <name>", "the office that deletes")
+    .addOption(officeFlag("the office that deletes"))
     .addOption(outputFlag())
     .addOption(configFlag())
     .addHelpText(

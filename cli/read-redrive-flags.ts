@@ -30,7 +30,6 @@ export type RedriveFlags = SignatureFlags &
     readonly amend?: string;
     readonly when?: string;
     readonly settle?: Duration;
-    readonly office?: string;
   };
 
 /** Which letters a redrive is about, and how it is to go. */
@@ -42,8 +41,7 @@ export type Redriving = { readonly which: RedriveMembers; readonly options: Star
  * @throws {OfficeError} `USAGE` for none or several choices of letters, and for what cannot be read
  */
 export async function readRedriveFlags(filter: Filter, flags: RedriveFlags): Promise<Redriving> {
-  const { rate, maxInFlight, first, order, jitter, canary, ramp, force, maxRetries, amend, when, settle, office } =
-    flags;
+  const { rate, maxInFlight, first, order, jitter, canary, ramp, force, maxRetries, amend, when, settle } = flags;
   const { stopOnFailure, stopOnSameCause } = flags;
   const which = await membersOf(filter, flags);
   const { id, ...signature } = signedStart(flags);
@@ -66,7 +64,7 @@ export async function readRedriveFlags(filter: Filter, flags: RedriveFlags): Pro
   readRedrive(uuidv7(), which, options, { by: "", atMs: 0 });
   return {
     which,
-    options: { ...options, ...(id === undefined ? {} : { id }), ...(office === undefined ? {} : { office }) },
+    options: { ...options, ...(id === undefined ? {} : { id }) },
   };
 }
 

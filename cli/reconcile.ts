@@ -1,4 +1,6 @@
 import { Command } from "@commander-js/extra-typings";
+import { configFlag } from "./config-flag.ts";
+import { officeFlag } from "./office-flag.ts";
 import { outputFlag } from "./output-flag.ts";
 import { withSignature } from "./signature-flags.ts";
 import { withTarget } from "./target-flags.ts";
@@ -16,8 +18,9 @@ export function reconcileCommand() {
       "ask each open letter for its state, and look at all runs that Temporal still knows: after a restore",
     )
     .option("--job <name...>", "jobs to look for besides those that died before and those that our client started")
-    .option("--office <name>", "the office that looks")
+    .addOption(officeFlag("the office that looks"))
     .addOption(outputFlag())
+    .addOption(configFlag())
     .addHelpText(
       "after",
       `

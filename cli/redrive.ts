@@ -6,6 +6,7 @@ import { didYouMean } from "../model/suggest.ts";
 import { configFlag } from "./config-flag.ts";
 import { filterArgument, filterArgumentHelp, filterOf, withFilter } from "./filter-flags.ts";
 import { announceTarget } from "./open-client.ts";
+import { officeFlag } from "./office-flag.ts";
 import { outputFlag } from "./output-flag.ts";
 import { durationArgument } from "./read-duration.ts";
 import { positiveInteger } from "./read-number.ts";
@@ -34,7 +35,7 @@ export function redriveCommand() {
     )
     .option("--yes", "do not ask")
     .option("--detach", "return once it has begun")
-    .option("--office <name>", "the office that runs it")
+    .addOption(officeFlag("the office that runs it"))
     .addOption(outputFlag())
     .addOption(configFlag())
     .addHelpText(

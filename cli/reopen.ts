@@ -11,7 +11,6 @@ export function reopenCommand() {
       "Opens a closed letter again, parked and with a new retention, so that it can be retried. One whose job has succeeded is not opened again.",
     )
     .argument("[id...]", idsHelp)
-    .option("--office <name>", "the office that is to keep it")
     .addHelpText(
       "after",
       `
@@ -19,13 +18,12 @@ Examples:
   dlo reopen 0197a3b2-1c4d --reason "discarded by mistake"
   dlo reopen --filter 'status:expired cause:91aa' && dlo redrive cause:91aa`,
     );
-  return withLetterFlags(command).action(async (given, options) => {
+  return withLetterFlags(command, "the office that is to keep it").action(async (given, options) => {
     await announceTarget(options);
     const chosen = await chosenLetters(given, options, { closedToo: true, several: true });
     const words = { verb: "Reopen", doing: "Reopening", done: "reopened" };
-    await actOnChosen(chosen, { name: "reopen" }, options, words, async (dlo, id, signature) => {
-      const { office } = options;
-      const letter = await dlo.letters.reopen(id, { ...signature, ...(office === undefined ? {} : { office }) });
+    await actOnChosen(chosen, { name: "reopen" }, options, words, async (dlo, id, signature, office) => {
+      const letter = await dlo.letters.reopen(id, { ...signature, office });
       return { letter, said: `${letter.job} ${letter.workflowId} is open again, and waits.` };
     });
   });

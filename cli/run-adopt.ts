@@ -1,9 +1,9 @@
 import type { AdoptOutcome, Dlo, StartAdoptOptions } from "../client/index.ts";
 import { type Duration, formatDuration, parseDuration } from "../model/duration.ts";
-import { defaultOffice } from "../model/ids.ts";
 import { usage } from "../model/office-error.ts";
 import { adoptedText, adoptPreviewText, nothingToAdopt } from "./adopt-text.ts";
 import { ask, canAsk } from "./confirm.ts";
+import type { OfficeFlag } from "./office-flag.ts";
 import { actingClient, announceTarget } from "./open-client.ts";
 import { notice, type Output, print, printJson } from "./output-flag.ts";
 import { said } from "./prune-text.ts";
@@ -11,13 +11,13 @@ import { type SignatureFlags, signatureOf } from "./signature-flags.ts";
 import type { TargetFlags } from "./target-flags.ts";
 
 export type AdoptFlags = TargetFlags &
-  SignatureFlags & {
+  SignatureFlags &
+  OfficeFlag & {
     readonly activities?: true;
     readonly watch?: string | true;
     readonly every?: Duration;
     readonly dryRun?: true;
     readonly yes?: true;
-    readonly office?: string;
     readonly output: Output;
     readonly config?: string;
   };
@@ -25,9 +25,10 @@ export type AdoptFlags = TargetFlags &
 /** Says what would be adopted, asks, and adopts it; with a watch, from then on whatever fails. */
 export async function runAdopt(query: string, flags: AdoptFlags): Promise<void> {
   const { output, watch } = flags;
-  const options = optionsOf(query, flags);
+  const given = optionsOf(query, flags);
   await announceTarget(flags);
-  await actingClient(flags, async (dlo) => {
+  await actingClient(flags, async (dlo, office) => {
+    const options = { ...given, office };
     if (flags.dryRun || !flags.yes) {
       const preview = await looking(dlo, { ...withoutId(options), dryRun: true });
       if (flags.dryRun) {
@@ -67,6 +68,8 @@ async function looking(dlo: Dlo, options: StartAdoptOptions): Promise<AdoptOutco
   }
 }
 
+type WatchedOptions = StartAdoptOptions & { readonly office: string };
+
 const defaultEveryMs = 60_000;
 
 function everyMsOf(flags: AdoptFlags): number {
@@ -77,10 +80,10 @@ function every(flags: AdoptFlags): string {
   return `every ${formatDuration(everyMsOf(flags))}`;
 }
 
-async function beginWatch(dlo: Dlo, options: StartAdoptOptions, flags: AdoptFlags): Promise<string> {
+async function beginWatch(dlo: Dlo, options: WatchedOptions, flags: AdoptFlags): Promise<string> {
   const { checkQuery } = await import("../client/adopt.ts");
   const { makeWatch } = await import("../setup/adopt-watches.ts");
-  const { query, what = "workflows", office = defaultOffice, by = "", reason } = options;
+  const { query, what = "workflows", office, by = "", reason } = options;
   await checkQuery(dlo.temporal, { query, what });
   const name = typeof flags.watch === "string" ? flags.watch : "default";
   const made = await makeWatch(dlo.temporal, {
@@ -98,7 +101,6 @@ function optionsOf(query: string, flags: AdoptFlags): StartAdoptOptions {
     ...signature,
     ...(requestId === undefined ? {} : { id: requestId }),
     ...(flags.activities ? { what: "activities" as const } : {}),
-    ...(flags.office === undefined ? {} : { office: flags.office }),
   };
 }
 

@@ -3,6 +3,7 @@ import type { Duration } from "../model/duration.ts";
 import type { Filter } from "../model/filter.ts";
 import { usage } from "../model/office-error.ts";
 import { ask, canAsk } from "./confirm.ts";
+import type { OfficeFlag } from "./office-flag.ts";
 import { actingClient, announceTarget } from "./open-client.ts";
 import { notice, type Output, print, printJson } from "./output-flag.ts";
 import { nothingText, prunedText, prunePreviewText, said } from "./prune-text.ts";
@@ -10,12 +11,12 @@ import { type SignatureFlags, signatureOf } from "./signature-flags.ts";
 import type { TargetFlags } from "./target-flags.ts";
 
 export type PruneFlags = TargetFlags &
-  SignatureFlags & {
+  SignatureFlags &
+  OfficeFlag & {
     readonly olderThan?: Duration;
     readonly dryRun?: true;
     readonly yes?: true;
     readonly batch?: number;
-    readonly office?: string;
     readonly output: Output;
     readonly config?: string;
   };
@@ -27,9 +28,10 @@ export type PruneFlags = TargetFlags &
  */
 export async function runPrune(filter: Filter | undefined, flags: PruneFlags): Promise<void> {
   const { output } = flags;
-  const options = optionsOf(filter, flags);
+  const given = optionsOf(filter, flags);
   await announceTarget(flags);
-  await actingClient(flags, async (dlo) => {
+  await actingClient(flags, async (dlo, office) => {
+    const options = { ...given, office };
     if (flags.yes && !flags.dryRun) return report(await followed(dlo, options), output);
     const preview = await dlo.prune({ ...options, dryRun: true });
     if (flags.dryRun) {
@@ -77,7 +79,7 @@ function report(pruned: Pruned, output: Output): void {
 }
 
 function optionsOf(filter: Filter | undefined, flags: PruneFlags): PruneRequest {
-  const { olderThan, batch, office } = flags;
+  const { olderThan, batch } = flags;
   const { requestId, ...signature } = signatureOf(flags);
   return {
     ...signature,
@@ -85,7 +87,6 @@ function optionsOf(filter: Filter | undefined, flags: PruneFlags): PruneRequest 
     ...(filter === undefined ? {} : { filter }),
     ...(olderThan === undefined ? {} : { olderThan }),
     ...(batch === undefined ? {} : { batch }),
-    ...(office === undefined ? {} : { office }),
   };
 }
 

@@ -2,6 +2,7 @@ import type { Dlo, Redrive, RedrivePreview } from "../client/index.ts";
 import { usage } from "../model/office-error.ts";
 import { ask, canAsk } from "./confirm.ts";
 import { followRedrive, howToFollow } from "./follow-redrive.ts";
+import type { OfficeFlag } from "./office-flag.ts";
 import { actingClient } from "./open-client.ts";
 import { notice, type Output, print, printJson } from "./output-flag.ts";
 import { policiesText } from "./policy-text.ts";
@@ -9,13 +10,14 @@ import type { Redriving } from "./read-redrive-flags.ts";
 import { forceHint, previewText } from "./redrive-preview.ts";
 import type { TargetFlags } from "./target-flags.ts";
 
-export type RunRedriveFlags = TargetFlags & {
-  readonly dryRun?: true;
-  readonly detach?: true;
-  readonly yes?: true;
-  readonly output: Output;
-  readonly config?: string;
-};
+export type RunRedriveFlags = TargetFlags &
+  OfficeFlag & {
+    readonly dryRun?: true;
+    readonly detach?: true;
+    readonly yes?: true;
+    readonly output: Output;
+    readonly config?: string;
+  };
 
 export type RedriveWords = {
   /** What is done to letters: `Retry`, `Note it on`. */
@@ -32,11 +34,12 @@ export type RedriveWords = {
  * @throws {OfficeError} `USAGE` where nobody can be asked and --yes is missing
  */
 export async function runRedrive(
-  { which, options }: Redriving,
+  { which, options: given }: Redriving,
   flags: RunRedriveFlags,
   words: RedriveWords,
 ): Promise<void> {
-  await actingClient(flags, async (dlo) => {
+  await actingClient(flags, async (dlo, office) => {
+    const options = { ...given, office };
     if (flags.dryRun) {
       const preview = await look(dlo, { which, options });
       if (flags.output !== "table") return printJson(flags.output, preview);

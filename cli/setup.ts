@@ -1,6 +1,8 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { pruneType } from "../model/ids.ts";
 import type { SchedulesOutcome } from "../setup/schedules.ts";
+import { configFlag } from "./config-flag.ts";
+import { officeFlag, officeOf } from "./office-flag.ts";
 import { notice, outputFlag, print, printJson } from "./output-flag.ts";
 import { targetOptions, withTarget } from "./target-flags.ts";
 
@@ -11,8 +13,9 @@ export function setupCommand() {
       "Applies the database's migrations, makes the roles dlo_reader and dlo_operator and gives them their rights, registers the search attributes that the namespace lacks, and makes the schedules that prune closed letters each night and reconcile each hour; what it may not do it prints for somebody who may. Run it before the first office and at every upgrade. It may be run again, and from several places at once.",
     )
     .option("--no-schedules", "makes no schedules: somebody has to run dlo prune and dlo reconcile")
-    .option("--office <name>", "the office that the schedules are for")
+    .addOption(officeFlag("the office that the schedules are for"))
     .addOption(outputFlag())
+    .addOption(configFlag())
     .addOption(
       indexFlag(
         "--index <name>",
@@ -31,19 +34,22 @@ Examples:
   dlo setup --drop-index text`,
     );
   return withTarget(command).action(async (options) => {
-    const [{ findTarget, shownDatabase }, { setUp }, { announceTarget }] = await Promise.all([
+    const [{ findTarget, shownDatabase }, { setUp }, { announceTarget }, { loadConfig }] = await Promise.all([
       import("../connect/target.ts"),
       import("../setup/setup.ts"),
       import("./open-client.ts"),
+      import("./load-config.ts"),
     ]);
+    const { index: on = [], dropIndex: off = [], schedules, config } = options;
+    // Who makes no schedules, or names their office, may be where the configuration cannot be loaded.
+    const loaded = schedules && options.office === undefined ? await loadConfig(config) : undefined;
     const target = findTarget(targetOptions(options));
     await announceTarget(options);
     if (target.database !== undefined)
       notice(`Database: ${shownDatabase(target.database.url)} (from ${target.database.from})`);
-    const { index: on = [], dropIndex: off = [], schedules, office } = options;
     const outcome = await setUp(target, {
       ...{ progress: notice, indexes: { on, off }, schedules },
-      ...(office === undefined ? {} : { office }),
+      office: officeOf(options, loaded?.config),
     });
     if (options.output !== "table") return printJson(options.output, outcome);
     const { applied, schemaVersion, roles, searchAttributes, indexes } = outcome;

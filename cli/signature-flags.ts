@@ -15,7 +15,10 @@ export function withSignature<Args extends unknown[], Options extends OptionValu
   return command
     .option("--by <who>", `who asks; recorded in the ${of}'s story (default: your user name)`)
     .option("--reason <text>", `why; recorded in the ${of}'s story`)
-    .option("--request-id <id>", `makes a repeat harmless: a ${of} carries out a request once`) as never;
+    .option(
+      "--request-id <id>",
+      `makes a repeat harmless: ${/^[aeiou]/.test(of) ? "an" : "a"} ${of} carries out a request once`,
+    ) as never;
 }
 
 export function signatureOf({ by, reason, requestId }: SignatureFlags) {

@@ -148,6 +148,7 @@ export function lettersOf({ temporal, database, databaseUrl }: Needs): Letters {
     if (letter.namespace !== namespace)
       throw usage(
         `Dead letter ${letter.id} is in namespace "${letter.namespace}", and this client is connected to "${namespace}". Connect to that one (--namespace)`,
+        { id: letter.id },
       );
   };
   const command = async (id: string, name: CommandName, given: Signature): Promise<LetterRow> => {

@@ -58,7 +58,7 @@ export type ReconcileConfig = {
 
 /** What offices read. */
 export type OfficeConfig = {
-  /** The office's name, which is its task queue. @default "dead-letter-office" */
+  /** The office's name, which is its task queue; also the one that `dlo` asks without `--office`. @default "dead-letter-office" */
   readonly office?: string;
   /** Policies by dead letter queue. A queue that is not named has the defaults. */
   readonly queues?: Readonly<Record<string, QueueOptions>>;

@@ -131,8 +131,9 @@ export function configInvalid(where: string, problem: string): OfficeError {
   return new OfficeError("CONFIG_INVALID", `${where}: ${problem}`, { where, problem });
 }
 
-export function usage(problem: string): OfficeError {
-  return new OfficeError("USAGE", problem);
+/** @param details with the `id` of a letter where the usage is wrong for that one alone */
+export function usage(problem: string, details?: ErrorDetails): OfficeError {
+  return new OfficeError("USAGE", problem, details);
 }
 
 export function letterNotFound(id: string): OfficeError {

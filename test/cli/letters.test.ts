@@ -1,8 +1,14 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openWorld, type World } from "../setup/world.ts";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { z } from "zod";
+import { defineJob } from "../../model/index.ts";
+import { openWorld, until, type World } from "../setup/world.ts";
 import { dlo, environmentOf, folderWith, type Ran, type RunOptions } from "./dlo.ts";
 import { deadPayment, takesPayments } from "./payments.ts";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 let world: World;
 let run: (args: readonly string[], options?: RunOptions) => Promise<Ran>;
@@ -261,6 +267,25 @@ describe("acting", () => {
     expect((await world.dlo.letters.story(id)).events.at(-1)).toMatchObject({ type: "noted", data: { text: "seen" } });
   });
 
+  test("what one letter of a list cannot mean is its own refusal, and the others have their turn", async () => {
+    const [one, two] = [await deadPayment(world), await deadPayment(world)];
+    const refused = await run(["retry", one.id, two.id, "--from-failure"]);
+    expect(refused).toMatchObject({ code: 1, stdout: "" });
+    for (const { id } of [one, two]) expect(refused.stderr).toContain(`Dead letter ${id} is a job's`);
+    expect(refused.stderr).toContain("0 retried, 2 not.");
+    const elsewhere = await run(["move", one.id, two.id, "--to", "by-hand", "--namespace", "default"]);
+    expect(elsewhere.code).toBe(1);
+    for (const { id } of [one, two]) expect(elsewhere.stderr).toContain(`Dead letter ${id} is in namespace`);
+    expect(elsewhere.stderr).toContain("0 moved, 2 not.");
+  });
+
+  test("what no letter can be asked ends the list before the first is", async () => {
+    const [one, two] = [await deadPayment(world), await deadPayment(world)];
+    const { code, stderr } = await run(["move", one.id, two.id, "--to", ""]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("0 moved, 2 not tried.");
+  });
+
   test("the same request id is carried out once", async () => {
     const { id } = await deadPayment(world);
     for (let i = 0; i < 2; i++) expect((await run(["note", id, "once", "--request-id", "request-1"])).code).toBe(0);
@@ -275,5 +300,108 @@ describe("acting", () => {
     const { code, stderr } = await run(["retry", id], { env });
     expect(code).toBe(1);
     expect(stderr).toContain("Temporal cannot be reached");
+  });
+});
+
+describe("an office of another name", () => {
+  let theirs: World;
+  let configured: string;
+  const office = "refunds-office";
+  const refund = defineJob({
+    name: "refund",
+    input: z.object({}),
+    activity: { retry: { maximumAttempts: 1 } },
+    deadLetter: { office },
+  });
+  const ask = async (args: readonly string[], options: RunOptions = {}) =>
+    await dlo(args, { cwd: configured, ...options, env: environmentOf(theirs) });
+  const letterOf = async (id: string) => await theirs.dlo.letters.get(id);
+  const keeperOf = async (id: string) =>
+    (await theirs.dlo.temporal.workflow.getHandle(`dead-letter/${id}`).describe()).taskQueue;
+
+  beforeAll(async () => {
+    theirs = await openWorld();
+    await theirs.office({ office });
+    await theirs.worker({ jobs: [refund.handle(() => Promise.reject(new Error("declined")))] });
+    for (const id of ["refund-1", "refund-2"])
+      await (await theirs.dlo.start(refund, {}, { id })).result().catch(() => undefined);
+    await until(async () => (await theirs.dlo.letters.list("job:refund")).letters.length === 2);
+    configured = await mkdtemp(join(tmpdir(), "dlo-office-"));
+    await writeFile(join(configured, "dlo.config.mjs"), `export default { office: "${office}" };`);
+  });
+  afterAll(async () => {
+    await theirs?.close();
+    await rm(configured, { recursive: true, force: true });
+  });
+
+  test.each([
+    ["retry"],
+    ["amend", "--patch", '{"op":"add","path":"/to","value":"ann"}'],
+    ["extend", "60 days"],
+    ["move", "--to", "by-hand"],
+    ["run-code", "--code", "onDead"],
+    ["apply-policy"],
+    ["note", "seen"],
+    ["expire"],
+    ["discard"],
+  ])("dlo %s --filter asks the office that --office names", async (name, ...more) => {
+    const args = [name, "--filter", "job:refund", ...more, "--office", office, "--dry-run", "-o", "json"];
+    const { code, stdout, stderr } = await ask(args, { cwd: tmpdir() });
+    expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+    expect(JSON.parse(stdout)).toMatchObject({ takes: 2 });
+  });
+
+  test("the configuration's is asked where no flag names one, and --office goes before it", async () => {
+    const discarded = await ask(["discard", "--filter", "job:refund", "--yes"]);
+    expect(discarded).toMatchObject({ code: 0, stdout: expect.stringMatching(/2 done|done 2/) as string });
+    await writeFile(join(configured, "other.config.mjs"), `export default { office: "nobody's" };`);
+    const other = ["--config", "other.config.mjs", "--office", office];
+    const reopened = await ask(["reopen", "--filter", "job:refund status:discarded", "--yes", ...other]);
+    expect(reopened).toMatchObject({ code: 0, stdout: expect.stringMatching(/2 done|done 2/) as string });
+    for (const id of ["refund-1", "refund-2"]) {
+      expect((await letterOf(id)).status).toBe("parked");
+      expect(await keeperOf(id)).toBe(office);
+    }
+    await theirs.dlo.letters.discard("refund-1");
+    expect((await ask(["reopen", "refund-1"])).code).toBe(0);
+    expect(await keeperOf("refund-1")).toBe(office);
+  });
+
+  test.each([
+    ["redrive", "job:refund", "--force"],
+    ["prune"],
+    ["reconcile"],
+    ["adopt", "--query", "WorkflowType = 'Nothing'"],
+  ])("dlo %s asks the configuration's, too", async (...args) => {
+    const { code, stderr } = await ask([...args, "--dry-run"]);
+    expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+  });
+
+  test("watches and schedules are those of the configuration's", async () => {
+    const { schedule } = theirs.dlo.temporal;
+    expect((await ask(["setup"])).code).toBe(0);
+    await schedule.getHandle(`${office}/prune`).describe();
+    const watch = ["adopt", "--query", "WorkflowType = 'Nothing'", "--watch", "nothing", "--yes"];
+    expect((await ask(watch)).code).toBe(0);
+    await schedule.getHandle(`${office}/adopt/nothing`).describe();
+    await until(async () => (await ask(["adopt", "list", "-o", "json"])).stdout.includes('"nothing"'));
+    expect((await ask(["adopt", "stop", "nothing"])).code).toBe(0);
+  });
+
+  test("a setup that makes no schedules, or names their office, does without the configuration", async () => {
+    const cwd = await folderWith({ "dlo.config.mjs": 'import "not-installed-here";\nexport default {};' });
+    expect((await ask(["setup"], { cwd })).code).toBe(2);
+    expect((await ask(["setup", "--no-schedules"], { cwd })).code).toBe(0);
+    expect((await ask(["setup", "--office", office], { cwd })).code).toBe(0);
+  });
+
+  test("import brings letters to the office that is named", async () => {
+    const letters = (await ask(["export", "workflow-id:refund-2", "--full"])).stdout;
+    await using elsewhere = await openWorld();
+    await elsewhere.office({ office });
+    const { code } = await dlo(["import", "-", "--office", office], { input: letters, env: environmentOf(elsewhere) });
+    expect(code).toBe(0);
+    const handle = elsewhere.dlo.temporal.workflow.getHandle("dead-letter/refund-2");
+    expect(await handle.query("state")).toMatchObject({ status: "parked" });
   });
 });

@@ -57,6 +57,16 @@ test("what failed is shown, with what to do, and run-code does it", async () => 
   });
 });
 
+test("of several, the one that has no failed code is refused, and the others have theirs run", async () => {
+  fails = false;
+  const { code, stdout, stderr } = await run("run-code", "charge-1", "charge-2");
+  expect(code).toBe(1);
+  expect(stdout).toContain("The own code of charge charge-2 is run.");
+  expect(stderr).toContain("No own code of dead letter");
+  expect(stderr).toContain("1 asked, 1 not.");
+  await until(async () => (await world.dlo.letters.get("charge-2")).failedCode === null);
+});
+
 test("apply-policy says first what would change for how many, and then does it", async () => {
   const { stdout } = await run("apply-policy", "--filter", "queue:default", "--dry-run");
   expect(stdout.replaceAll(/ +$/gm, "")).toMatchInlineSnapshot(`

@@ -375,9 +375,7 @@ describe("acting commands with --filter", () => {
       code: 0,
       stdout: expect.stringContaining("Would discard 3 dead letters") as string,
     });
-    expect((await run(["discard", ...filter])).stderr).toContain(
-      "dlo discard cannot be undone, and nobody can be asked",
-    );
+    expect((await run(["discard", ...filter])).stderr).toContain("dlo discard closes letters, and nobody can be asked");
     const extended = await run(["extend", ...filter, "45 days", "--yes"]);
     expect(extended.stdout).toMatch(/^Redrive [0-9a-f-]{13} completed: 3 letters = 3 done\.$/);
     expect((await office.dlo.letters.get(ids[0]!)).retentionMs).toBe(45 * 86_400_000);

@@ -147,6 +147,9 @@ test("the help of a command", async () => {
                                                  asks first. Several are a redrive: see dlo redrive
       --dry-run                                  with --filter: say how many it would take, and which
                                                  not and why not; change nothing
+      --office <name>                            for several letters by --filter: the office that asks
+                                                 them; a single letter finds its own (default: the
+                                                 configuration's, else dead-letter-office)
       --by <who>                                 who asks; recorded in the letter's story (default: your
                                                  user name)
       --reason <text>                            why; recorded in the letter's story
@@ -209,6 +212,14 @@ test.each(commands)("%s --help has examples with long flags, one of them a pipe"
     expect(example.replace(/'[^']*'|(jq|tee|sed|gunzip|sort|uniq) [^|]*/g, "")).not.toMatch(/ -[a-z]\b/);
 });
 
+test("the help says what expire does by its policy, and speaks of an adoption", async () => {
+  const help = async (name: string) => (await dlo([name, "--help"])).stdout.replaceAll(/\s+/g, " ");
+  expect(await help("expire")).toContain(
+    "closes the letter as expired, or retries it, or hands it on, as its policy says",
+  );
+  expect(await help("adopt")).toContain("makes a repeat harmless: an adoption carries out a request once");
+});
+
 test("an unknown command suggests the near one", async () => {
   const { code, stdout, stderr } = await dlo(["rety", "x"]);
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
@@ -263,7 +274,12 @@ test("more than 1,000 letters at once are refused before any is touched", async 
 test.each(["expire", "discard"])("%s needs --yes where nobody can be asked", async (name) => {
   const { code, stdout, stderr } = await dlo([name, "0197a3b2-1c4d"]);
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-  expect(stderr).toContain("To go ahead: --yes");
+  expect(stderr).toContain(`dlo ${name} closes letters, and nobody can be asked here. To go ahead: --yes`);
+  const piped = await dlo([name, "-"], { input: "0197a3b2-1c4d" });
+  expect(piped).toMatchObject({ code: 2, stdout: "" });
+  expect(piped.stderr).toContain(
+    `dlo ${name} closes letters, and with ids from a pipe nobody can be asked. To go ahead: --yes`,
+  );
 });
 
 test("a configuration that is wrong says where and what (promise 12)", async () => {
