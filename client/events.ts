@@ -122,7 +122,7 @@ function readFilter({ types, letter, filter = {} }: EventFilter, own: string): (
   return async (db) => ({
     ...(types === undefined ? {} : { types: listOf(types) }),
     ...(namespace === undefined ? {} : { namespaces: listOf(namespace) }),
-    ...(isAny ? {} : { letters: (table) => filterConditions(letters, new Date(), table) }),
+    ...(isAny ? {} : { letters: (table) => filterConditions(letters, new Date(), table, "oneByOne") }),
     ...(letter === undefined
       ? {}
       : {
