@@ -10,7 +10,8 @@ import { listLetters, type ListOptions } from "../../schema/list-letters.ts";
 import { switchIndexes } from "../../setup/indexes.ts";
 import { testDatabase } from "../setup/postgres.ts";
 
-const { db, sql, url } = await testDatabase();
+const opened = await testDatabase();
+const { db, sql, url } = opened;
 const letters = 20_000;
 
 const statements: { query: string; params: unknown[] }[] = [];
@@ -132,7 +133,7 @@ test.for<[line: string, found: number]>([
 ])("a page of events of %j looks at the attempts of its letters alone", async ([line, found]) => {
   const events = eventsOf({
     namespace: "default",
-    database: () => ({ db: watched, sql, close: async () => undefined }),
+    database: () => ({ ...opened, db: watched }),
     closing: new AbortController().signal,
   });
   const plans = await plansOf(async () => expect((await events.list({ filter: line })).events).toHaveLength(found));
