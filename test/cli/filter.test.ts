@@ -34,7 +34,13 @@ test("list and count take a filter in one line, by flags, or by both", async () 
       "--failed",
       "<4h",
     ],
-    ["--not", "status:closed tag:vip tag:usual failed:1h..4h", "--text", "did not get through", `payload.order=${JSON.stringify(order)}`],
+    [
+      "--not",
+      "status:closed tag:vip tag:usual failed:1h..4h",
+      "--text",
+      "did not get through",
+      `payload.order=${JSON.stringify(order)}`,
+    ],
   ]) {
     const listed = await run(["list", ...args, "-o", "jsonl"]);
     expect(listed).toMatchObject({ code: 0, stderr: "" });
