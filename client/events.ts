@@ -8,6 +8,7 @@ import type { Db, OpenDatabase } from "../schema/database.ts";
 import { filterConditions } from "../schema/filter-conditions.ts";
 import { getLetter } from "../schema/get-letter.ts";
 import { type EventChoice, lastPosition, type OfficeEvent, readEvents } from "../schema/read-events.ts";
+import { refuseUnreadable } from "../schema/refuse-unreadable.ts";
 import { streamEvents, type Subscription } from "./event-stream.ts";
 
 /** Which events are meant. */
@@ -79,10 +80,15 @@ export function eventsOf({ namespace, database, closing }: Needs): Events {
     subscribe({ after = "now", signal, onInterrupted, ...wanted } = {}) {
       checkPosition(after);
       const choice = readFilter(wanted, namespace);
+      const refuse = refusal(wanted);
       const signals = signal === undefined ? [closing] : [closing, signal];
       return streamEvents({
         database,
-        choice: async () => await choice(database().db),
+        choice: async () => {
+          // What comes later is likely to be as unreadable, and who waits for it would wait for ever.
+          await refuse(database().db);
+          return await choice(database().db);
+        },
         after,
         signals,
         onInterrupted,
@@ -106,6 +112,7 @@ export function eventsOf({ namespace, database, closing }: Needs): Events {
           next = event.position;
         }
         next = page.position;
+        if (page.atEnd && events.length === 0) await refusal(wanted)(db);
         if (page.atEnd || events.length === limit) return { events, next, atEnd: page.atEnd };
       }
       return { events, next, atEnd: false };
@@ -122,7 +129,7 @@ function readFilter({ types, letter, filter = {} }: EventFilter, own: string): (
   return async (db) => ({
     ...(types === undefined ? {} : { types: listOf(types) }),
     ...(namespace === undefined ? {} : { namespaces: listOf(namespace) }),
-    ...(isAny ? {} : { letters: (table) => filterConditions(letters, new Date(), table) }),
+    ...(isAny ? {} : { letters: (table) => filterConditions(letters, new Date(), table, "oneByOne") }),
     ...(letter === undefined
       ? {}
       : {
@@ -131,6 +138,12 @@ function readFilter({ types, letter, filter = {} }: EventFilter, own: string): (
           ),
         }),
   });
+}
+
+/** Refuses a filter by payloads where none can be read. */
+function refusal({ filter = {} }: EventFilter): (db: Db) => Promise<void> {
+  const asked = filterFrom(filter);
+  return async (db) => await refuseUnreadable(db, asked);
 }
 
 function checkPosition(after: number | "now"): void {

@@ -4,10 +4,12 @@ import type { Filter } from "../model/filter.ts";
 import { usage } from "../model/office-error.ts";
 import { unknownWord } from "../model/suggest.ts";
 import { copyOut } from "../schema/copy-out.ts";
+import { openDatabase } from "../schema/database.ts";
 import { type ExportColumn, exportColumns, namedColumns } from "../schema/export-columns.ts";
 import { copyFormats, exportSelect } from "../schema/export-select.ts";
 import { filterConditions } from "../schema/filter-conditions.ts";
 import { fullFields, mayReadEncoded } from "../schema/full-letter.ts";
+import { refuseUnreadable } from "../schema/refuse-unreadable.ts";
 
 /**
  * The letters that fit a filter, by id, as one stream of bytes; all from one snapshot, so that each is there once.
@@ -24,8 +26,12 @@ export function exportLetters(url: string, filter: Filter, options: ExportOption
     async (connection) => exportSelect(full ? { ...ask, more: fullFields(await mayReadEncoded(connection)) } : ask),
     copyFormats[format],
   );
+  const empty = async () => {
+    await using database = openDatabase(url, { connections: 1, prepare: false });
+    await refuseUnreadable(database.db, filter);
+  };
   const parts = format === "parquet" ? parquetParts(columns, batches) : textParts(batches, format, spreadsheet);
-  return Readable.from(counted(parts, onProgress), { objectMode: false });
+  return Readable.from(counted(parts, onProgress, empty), { objectMode: false });
 }
 
 function checkOptions({ full, columns, spreadsheet }: ExportOptions, format: ExportFormat): void {
@@ -63,11 +69,17 @@ async function* parquetParts(
   yield* parquetFile(columns, batches);
 }
 
-async function* counted(parts: AsyncIterable<Part>, onProgress: (letters: number) => void): AsyncGenerator<Uint8Array> {
+/** @param empty is asked what that means where no letter came */
+async function* counted(
+  parts: AsyncIterable<Part>,
+  onProgress: (letters: number) => void,
+  empty: () => Promise<void>,
+): AsyncGenerator<Uint8Array> {
   let letters = 0;
   for await (const { bytes, rows } of parts) {
     if (bytes.length > 0) yield bytes;
     letters += rows;
     onProgress(letters);
   }
+  if (letters === 0) await empty();
 }

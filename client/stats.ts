@@ -1,5 +1,6 @@
 import { type Breakdown, breakdowns, type Ranking, rankings } from "../model/breakdown.ts";
 import { type Duration, formatDuration, parseDuration } from "../model/duration.ts";
+import type { Filter } from "../model/filter.ts";
 import { filterFrom, type FilterOrLine, inNamespace } from "../model/filter-line.ts";
 import { usage } from "../model/office-error.ts";
 import { type PeriodUnit, periodUnits } from "../model/periods.ts";
@@ -16,6 +17,7 @@ import {
   type Timed,
 } from "../schema/breakdown.ts";
 import type { Db } from "../schema/database.ts";
+import { refuseUnreadable } from "../schema/refuse-unreadable.ts";
 import { type Stats, type StatsWindow, statsOf } from "../schema/stats.ts";
 
 export type StatsOptions = {
@@ -55,14 +57,16 @@ export type AskStats = {
 
 /** @param namespace the one that is meant where the filter names none */
 export function askStats(database: () => Db, namespace: string): AskStats {
-  const ask = async (
-    filter: FilterOrLine = {},
-    options: StatsOptions & { readonly by?: Breakdown; readonly limit?: number } = {},
-  ) => {
+  const ask = async (filter: FilterOrLine = {}, options: AnyOptions = {}) => {
+    const asked = inNamespace(filterFrom(filter), namespace);
+    const told = await tell(asked, options);
+    if (told.total === 0) await refuseUnreadable(database(), asked);
+    return told;
+  };
+  const tell = async (asked: Filter, options: AnyOptions) => {
     const { by, limit = 20 } = options;
     const now = new Date();
     const window = readWindow(options, now);
-    const asked = inNamespace(filterFrom(filter), namespace);
     if (by === undefined) return await statsOf(database(), asked, window, now);
     if (isRanking(by)) return await rank(database(), asked, by, window, rowLimit(limit), now);
     if (by === "hour-of-day") {
@@ -75,6 +79,8 @@ export function askStats(database: () => Db, namespace: string): AskStats {
   };
   return ask as AskStats;
 }
+
+type AnyOptions = StatsOptions & { readonly by?: Breakdown; readonly limit?: number };
 
 function isRanking(by: Breakdown): by is Ranking {
   return (rankings as readonly string[]).includes(by);

@@ -5,6 +5,7 @@ import type { LetterHome } from "./letter-start.ts";
 import { noCounts, type RedriveSpec, type RedriveState } from "./redrive.ts";
 import { redriveDetails } from "./redrive-details.ts";
 import { searchAttributes } from "./search-attributes.ts";
+import { summaryLine } from "./summary-line.ts";
 
 /** How a redrive's workflow, or its dry run's, is begun. One that was terminated can be begun again: its place is the table. */
 export function redriveStart(
@@ -30,7 +31,6 @@ export function redriveStart(
   };
 }
 
-/** One line: what shows beside it in Temporal Web UI's list. */
 function summaryOf({ command, members, reason }: RedriveSpec): string {
   const which =
     "filter" in members
@@ -38,5 +38,5 @@ function summaryOf({ command, members, reason }: RedriveSpec): string {
       : "ids" in members
         ? `${members.ids.length} letters`
         : `of redrive ${members.redrive}: ${members.states.join(", ")}`;
-  return `${command.name} ${which}${reason === undefined ? "" : ` · ${reason}`}`.replaceAll(/\s+/g, " ").slice(0, 200);
+  return summaryLine(`${command.name} ${which}${reason === undefined ? "" : ` · ${reason}`}`);
 }

@@ -19,11 +19,20 @@ import { attempts, deadLetters, deaths } from "./tables.ts";
  *
  * @param now what spans such as "less than 4 hours ago" are counted from
  * @param letters the table, or an alias of it
+ * @param looking `oneByOne` where they are asked of a bounded number of letters: none then reads more than a letter's own rows
  * @throws {OfficeError} `USAGE` for a filter that cannot be meant
  */
-export function filterConditions(filter: Filter, now = new Date(), letters: LetterTable = deadLetters): SQL[] {
-  return conditionsByKey(filter, now, letters).map(({ condition }) => condition);
+export function filterConditions(
+  filter: Filter,
+  now = new Date(),
+  letters: LetterTable = deadLetters,
+  looking: Looking = "byIndex",
+): SQL[] {
+  return conditionsByKey(filter, now, letters, looking).map(({ condition }) => condition);
 }
+
+/** Whether an index may lead to the letters that fit, or they are there and each is looked at. */
+export type Looking = "byIndex" | "oneByOne";
 
 /** The table of letters, or an alias of it. */
 export type LetterTable = typeof deadLetters;
@@ -31,11 +40,17 @@ export type LetterTable = typeof deadLetters;
 export type KeyCondition = { readonly key: keyof Conditions; readonly negated: boolean; readonly condition: SQL };
 
 /** As `filterConditions`, with what each of them is for. */
-export function conditionsByKey(filter: Filter, now: Date, letters: LetterTable): KeyCondition[] {
+export function conditionsByKey(
+  filter: Filter,
+  now: Date,
+  letters: LetterTable,
+  looking: Looking = "byIndex",
+): KeyCondition[] {
   const { not = {}, ...asked } = checkFilter(filter);
   const found: KeyCondition[] = [];
   for (const [key, value] of entriesOf(asked))
-    for (const condition of conditionsOf(key, value, now, letters)) found.push({ key, negated: false, condition });
+    for (const condition of conditionsOf(key, value, now, letters, looking))
+      found.push({ key, negated: false, condition });
   for (const [key, value] of entriesOf(not)) {
     // Said the other way round, so that "not closed" is known to be open.
     if (key === "status") {
@@ -45,7 +60,7 @@ export function conditionsByKey(filter: Filter, now: Date, letters: LetterTable)
     }
     // What is null isn't so, and thus passes; but of a payload that cannot be read nobody knows what it doesn't have.
     const known = key === "payload" ? sql`${letters.payload} is not null and ` : sql``;
-    for (const condition of conditionsOf(key, value, now, letters))
+    for (const condition of conditionsOf(key, value, now, letters, "oneByOne"))
       found.push({ key, negated: true, condition: sql`${known}(${condition}) is not true` });
   }
   return found;
@@ -63,12 +78,12 @@ function entriesOf(conditions: Conditions): [keyof Conditions, NonNullable<Condi
 }
 
 /** All of these must hold. For each value on its own where all of several are asked for. */
-function conditionsOf(key: keyof Conditions, value: unknown, now: Date, letters: LetterTable): SQL[] {
+function conditionsOf(key: keyof Conditions, value: unknown, now: Date, letters: LetterTable, looking: Looking): SQL[] {
   switch (key) {
     case "status":
       return [statusIn(statusesOf(value as never), letters)];
     case "anyError":
-      return [anyErrorIs(listOf(value as OneOrMore<string>), letters)];
+      return [anyErrorIs(listOf(value as OneOrMore<string>), letters, looking)];
     case "build":
       return [oneOf(letters.buildId, texts(value))];
     case "key":
@@ -125,11 +140,15 @@ function statusIn(asked: readonly (typeof statuses)[number][], letters: LetterTa
   return sql`(${isNull(letters.closedAt)} and ${letters.status} <> all(${sql.raw(`'{${other.join(",")}}'`)}::text[]))`;
 }
 
-function anyErrorIs(types: readonly string[], letters: LetterTable): SQL {
-  return inArray(
-    letters.id,
-    sql`(select ${attempts.letterId} from ${attempts} where ${named(attempts.errorType, "errorType", types)})`,
-  );
+/**
+ * A list of letters can be read by type, and joined; where it cannot, as below a "not" or an "or", Postgres would read all
+ * attempts of the type into memory first. The offset keeps it from that: it looks at the attempts of each letter.
+ */
+function anyErrorIs(types: readonly string[], letters: LetterTable, looking: Looking): SQL {
+  const isOfType = named(attempts.errorType, "errorType", types);
+  return looking === "byIndex"
+    ? inArray(letters.id, sql`(select ${attempts.letterId} from ${attempts} where ${isOfType})`)
+    : sql`exists (select from ${attempts} where ${attempts.letterId} = ${letters.id} and ${isOfType} offset 0)`;
 }
 
 /** In the payload's JSON, quotes and line breaks stand with a backslash; who pastes JSON finds it, too. */

@@ -50,7 +50,7 @@ function ofFacets(db: Db, filter: Filter, counted: SQL): LetterNumbers {
 
 /** Looks no further than the first that fits: the newest, nearly always. */
 async function newestOf(db: Db, ids: readonly string[], filter: Filter): Promise<ReadonlyMap<string, string>> {
-  const fits = filterConditions(filter, undefined, newest);
+  const fits = filterConditions(filter, undefined, newest, "oneByOne");
   const ofCause = (rows: number) => sql`
     (select ${readableColumns} from dlo.dead_letters where cause_id = c.id order by failed_at desc, id desc limit ${rows}) as newest`;
   const found = await db.execute<{ cause: string; letter: string | null }>(sql`
@@ -92,7 +92,7 @@ async function grouped(db: Db, filter: Filter): Promise<{ groups: Group[]; exact
     select cause_id as id, job, count(*)::float8 as letters, (count(*) filter (where closed_at is null))::float8 as open,
       (array_agg(id order by failed_at desc, id desc))[1] as sample, (extract(epoch from max(failed_at)) * 1000)::float8 as "failedMs"
     from (select ${readableColumns} from ${inner} order by failed_at desc, id desc limit ${mostLetters}) as newest
-    ${where(filterConditions(filter, now, newest))}
+    ${where(filterConditions(filter, now, newest, "oneByOne"))}
     group by cause_id, job`);
   const further = db.execute(sql`select from ${inner} order by failed_at desc, id desc offset ${mostLetters} limit 1`);
   const [groups, more] = await Promise.all([groupsRead, further]);

@@ -4,6 +4,7 @@ import type { CauseOrder, CauseState, ReturnReason } from "../model/cause-state.
 import type { Filter } from "../model/filter.ts";
 import type { Db } from "./database.ts";
 import { type CauseJob, type LetterNumbers, letterNumbers } from "./letter-numbers.ts";
+import { refuseUnreadable } from "./refuse-unreadable.ts";
 import type { CauseRow } from "./rows.ts";
 import { causes } from "./tables.ts";
 import { translatingErrors } from "./translate-error.ts";
@@ -81,6 +82,7 @@ export async function listCauses(db: Db, filter: Filter = {}, options: CauseList
     const heads = await db.execute<Head>(
       headsOf(counted.byJob, sql`${where(conditions)} order by ${key} desc, c.id desc limit ${rows + 1}`, order),
     );
+    if (heads.length === 0 && counted.exact) await refuseUnreadable(db, filter);
     const page = heads.slice(0, rows);
     const last = page.at(-1);
     return {

@@ -1,9 +1,10 @@
-import { sql } from "drizzle-orm";
+import { inArray, sql } from "drizzle-orm";
 import type { Category } from "../model/category.ts";
 import type { Reason } from "../model/reason.ts";
 import type { ClosedStatus, openStatuses } from "../model/status.ts";
 import { countedFacets } from "./counted-facets.ts";
 import type { Db } from "./database.ts";
+import { cursors, office } from "./tables.ts";
 import { withinTime } from "./within-time.ts";
 
 /** What an office's metrics tell of its tables. */
@@ -39,12 +40,12 @@ const maximumMs = 5_000;
  * Reads counts and rollups alone, and the index `events_without_position`: as long as there are combinations of facets, however
  * many letters.
  *
- * @param followers the beginning of their names in `dlo.cursors`
+ * @param followers their names in `dlo.cursors`
  * @throws {OfficeError} `QUERY_TIMEOUT`
  */
 export async function officeNumbers(
   db: Db,
-  { namespace, followers }: { readonly namespace: string; readonly followers: string },
+  { namespace, followers }: { readonly namespace: string; readonly followers: readonly string[] },
 ): Promise<OfficeNumbers> {
   return await withinTime(db, maximumMs, async (tx) => {
     const letters = await tx.execute<{ queue: string; status: string; category: string; n: number }>(sql`
@@ -59,9 +60,11 @@ export async function officeNumbers(
         cross join lateral (values ('queue', queue), ('category', category), ('reason', reason)) as d (dimension, value)
         where namespace = ${namespace}
       ) as counted group by 1, 2`);
-    const positions = await tx.execute<{ name: string; behind: number }>(sql`
-      select name, greatest(last_position - position, 0)::float8 as behind
-      from dlo.cursors, dlo.office where starts_with(name, ${followers})`);
+    const positions = await tx
+      .select({ name: cursors.name, behind: sql<number>`greatest(last_position - position, 0)::float8` })
+      .from(cursors)
+      .crossJoin(office)
+      .where(inArray(cursors.name, [...followers]));
     const open = letters.filter(({ status, n }) => (status === "parked" || status === "retrying") && n > 0);
     const closed = new Map<string, number>();
     for (const { status, n } of letters)
@@ -71,7 +74,7 @@ export async function officeNumbers(
       closed: [...closed].map(([status, n]) => ({ status, n })) as unknown as OfficeNumbers["closed"],
       deaths: deaths as unknown as OfficeNumbers["deaths"],
       events: await eventLag(tx),
-      followers: positions.map(({ name, behind }) => ({ name, behind })),
+      followers: positions,
     };
   });
 }

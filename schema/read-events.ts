@@ -58,7 +58,7 @@ export type EventPage = {
 };
 
 /**
- * The events after a position, in order. Indexes: `events_position`, and for the conditions on letters the primary key and
+ * The events after a position, in order. Indexes: `events_position`, and for the conditions on letters the primary keys and
  * `dead_letters_by_cause`.
  *
  * @param rows at most so many are looked at: with a choice, fewer come back, or none

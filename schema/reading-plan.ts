@@ -165,7 +165,7 @@ export async function walking<Result>(db: Db, work: (tx: Db) => Promise<Result>)
 
 /** The same conditions on what is looked at; they come in the same order. */
 function onWalked(filter: Filter, now: Date, keep: (i: number) => boolean): SQL[] {
-  return conditionsByKey(filter, now, walked)
+  return conditionsByKey(filter, now, walked, "oneByOne")
     .filter((_, i) => keep(i))
     .map(({ condition }) => condition);
 }

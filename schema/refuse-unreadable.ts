@@ -3,6 +3,7 @@ import type { Filter } from "../model/filter.ts";
 import { officeErrorOf } from "../model/office-error.ts";
 import type { Db } from "./database.ts";
 import { deadLetters } from "./tables.ts";
+import { translatingErrors } from "./translate-error.ts";
 
 /**
  * Where nothing was found by what payloads have, says so if none could have been: a codec encrypts them, or their queues store
@@ -23,13 +24,17 @@ export async function refuseUnreadable(db: Db, filter: Filter): Promise<void> {
     .orderBy(desc(deadLetters.failedAt), desc(deadLetters.id))
     .limit(looked)
     .as("newest");
-  const [seen] = await db
-    .select({
-      letters: sql<number>`count(*)::int`,
-      readable: sql<number>`(count(*) filter (where ${newest.readable}))::int`,
-      omitted: sql<number>`(count(*) filter (where ${newest.omitted}))::int`,
-    })
-    .from(newest);
+  const [seen] = await translatingErrors(
+    db,
+    async () =>
+      await db
+        .select({
+          letters: sql<number>`count(*)::int`,
+          readable: sql<number>`(count(*) filter (where ${newest.readable}))::int`,
+          omitted: sql<number>`(count(*) filter (where ${newest.omitted}))::int`,
+        })
+        .from(newest),
+  );
   if (seen === undefined || seen.letters === 0 || seen.readable > 0) return;
   const why =
     seen.omitted === seen.letters

@@ -1,20 +1,23 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from "@temporalio/client";
 import { deliveryType, deliveryWorkflowId, type EventDelivery } from "../model/event-delivery.ts";
 import { hookedTypes, type Hooks, hooksOf } from "../model/hooks.ts";
+import type { Db } from "../schema/database.ts";
+import { forgetCursors } from "../schema/forget-cursors.ts";
 import type { OfficeEvent } from "../schema/read-events.ts";
 import type { Follower } from "./follow-events.ts";
+import { summaryLine } from "../model/summary-line.ts";
 
 export type HookSource = { readonly client: Client; readonly office: string; readonly hooks: Hooks };
 
-/** The beginning of the names of an office's hooks in `dlo.cursors`. */
-export function hookFollowerPrefix({
-  namespace,
-  office,
-}: {
-  readonly namespace: string;
-  readonly office: string;
-}): string {
-  return `hooks/${namespace}/${office}/`;
+/** The beginning of the names of an office's hooks in `dlo.cursors`. Of the office "pay" it also begins those of "pay/eu". */
+function prefixOf({ client, office }: Pick<HookSource, "client" | "office">): string {
+  return `hooks/${client.options.namespace}/${office}/`;
+}
+
+/** Forgets the places of the office's hooks that are no longer there. */
+export async function forgetHooks(db: Db, source: HookSource): Promise<void> {
+  const kept = hookFollowers(source).map(({ name }) => name);
+  await forgetCursors(db, prefixOf(source), kept);
 }
 
 /**
@@ -26,7 +29,7 @@ export function hookFollowerPrefix({
 export function hookFollowers({ client, office, hooks }: HookSource): Follower[] {
   const { namespace } = client.options;
   return hookedTypes(hooks).map((type) => ({
-    name: hookFollowerPrefix({ namespace, office }) + type,
+    name: prefixOf({ client, office }) + type,
     types: [type],
     take: async (events) => {
       // Others' are their own offices'. What was done to a cause by hand has no namespace.
@@ -53,8 +56,7 @@ async function startDelivery(client: Client, office: string, event: OfficeEvent,
   }
 }
 
-/** One line: what shows beside it in Temporal Web UI's list. */
 function summaryOf({ type, cause, letter }: OfficeEvent): string {
   const what = letter === null ? cause?.title : `${letter.job}: ${letter.errorType}: ${letter.errorMessage}`;
-  return `${type} · ${what ?? ""}`.replaceAll(/\s+/g, " ").slice(0, 200);
+  return summaryLine(`${type} · ${what ?? ""}`);
 }

@@ -3,7 +3,6 @@ import { waitingDeaths } from "../connect/waiting-deaths.ts";
 import { healthGrades } from "../model/health.ts";
 import type { Health } from "../model/health.ts";
 import { officeNumbers } from "../schema/office-numbers.ts";
-import { hookFollowerPrefix } from "./hook-followers.ts";
 import { inTime } from "./in-time.ts";
 import type { OfficeState } from "./office-state.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
@@ -21,8 +20,7 @@ export function officeMetrics(
   readiness: () => Promise<Readiness>,
   health: () => Promise<Health>,
 ): () => Promise<string> {
-  const { name, namespace, client, db, calls, sdkMetrics } = office;
-  const followers = hookFollowerPrefix({ namespace, office: name });
+  const { namespace, client, db, followers, calls, sdkMetrics } = office;
   const numbers = oneAtATime(async () => await officeNumbers(db, { namespace, followers }));
   const waiting = oneAtATime(async () => await waitingDeaths(client), waitingFreshMs);
   const unnumberedFor = waitClock();
@@ -60,7 +58,7 @@ export function officeMetrics(
       );
       const behind = gauge("dlo_hook_events_behind", "Events that an event's hooks have still to pass", ["event"]);
       for (const { name: cursor, behind: events } of tables.followers)
-        behind({ event: cursor.slice(followers.length) }, events);
+        behind({ event: cursor.slice(cursor.lastIndexOf("/") + 1) }, events);
     }
     if (graded !== undefined) {
       gauge("dlo_health", "What /health says: 0 healthy, 1 degraded, 2 unhealthy")(

@@ -13,6 +13,8 @@ export type OfficeState = {
   readonly db: Db;
   readonly worker: Worker;
   readonly clerk: Clerk;
+  /** Names of its followers in `dlo.cursors`: `…/` and the type of event. */
+  readonly followers: readonly string[];
   readonly limits: HealthLimits;
   /** How often hooks were called in this process. */
   readonly calls: () => readonly HookOutcome[];

@@ -16,13 +16,12 @@ import { databaseUnset } from "../model/office-error.ts";
 import { keepingDefaults } from "../model/resolve-contract.ts";
 import { checkSchema } from "../schema/check-schema.ts";
 import { openDatabase } from "../schema/database.ts";
-import { forgetCursors } from "../schema/forget-cursors.ts";
 import { codecsOf } from "../model/codecs.ts";
 import { answerRequests } from "./answer-requests.ts";
 import { claimOffice } from "./claim-office.ts";
 import { startClerk } from "./clerk.ts";
 import { countCalls } from "./count-calls.ts";
-import { hookFollowerPrefix, hookFollowers } from "./hook-followers.ts";
+import { forgetHooks, hookFollowers } from "./hook-followers.ts";
 import { connectNative } from "./native-connection.ts";
 import { openOfficeServer } from "./office-server.ts";
 import { refuseUnknownOptions } from "./options.ts";
@@ -94,9 +93,8 @@ export async function runOffice(options: RunOfficeOptions = {}): Promise<Running
     const connection = await connectNative(temporal);
     opened.push(async () => await connection.close());
     await claimOffice(client, name, databaseId);
-    const followers = hookFollowers({ client, office: name, hooks });
-    const kept = followers.map((follower) => follower.name);
-    await forgetCursors(database.db, hookFollowerPrefix({ namespace, office: name }), kept);
+    const hooked = { client, office: name, hooks };
+    const followers = hookFollowers(hooked);
     const calls = countCalls(
       hookActivities({ db: database.db, hooks, office: name, namespace, ...(ui === undefined ? {} : { ui }) }),
     );
@@ -127,7 +125,7 @@ export async function runOffice(options: RunOfficeOptions = {}): Promise<Running
         ...calls.activities,
       },
     });
-    const clerk = startClerk(found.url, followers);
+    const clerk = startClerk(found.url, followers, async (db) => await forgetHooks(db, hooked));
     opened.push(clerk.close);
     const requests = answerRequests({ databaseUrl: found.url, client, office: name, databaseId });
     opened.push(requests.close);
@@ -142,6 +140,7 @@ export async function runOffice(options: RunOfficeOptions = {}): Promise<Running
       db: asked.db,
       worker: running,
       clerk,
+      followers: followers.map((follower) => follower.name),
       limits: healthLimits(health),
       calls: calls.outcomes,
       ...(sdkMetrics === undefined ? {} : { sdkMetrics }),

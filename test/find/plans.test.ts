@@ -3,13 +3,15 @@ import postgres from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { LetterOrder } from "../../model/filter.ts";
 import { parseFilter } from "../../model/filter-line.ts";
+import { eventsOf } from "../../client/events.ts";
 import { countLetters } from "../../schema/count-letters.ts";
 import { foldCounts } from "../../schema/fold-counts.ts";
 import { listLetters, type ListOptions } from "../../schema/list-letters.ts";
 import { switchIndexes } from "../../setup/indexes.ts";
 import { testDatabase } from "../setup/postgres.ts";
 
-const { db, sql, url } = await testDatabase();
+const opened = await testDatabase();
+const { db, sql, url } = opened;
 const letters = 20_000;
 
 const statements: { query: string; params: unknown[] }[] = [];
@@ -36,6 +38,13 @@ beforeAll(async () => {
     select id, id, 1, namespace, workflow_id, run_id, reason, category, cause_id, error_type, error_message, '{}', 3, failed_at from dlo.dead_letters;
     insert into dlo.attempts (letter_id, death_n, n, state, error_type)
     select id, 1, 1, 'failed', case when md5(id::text) < '01' then 'RareError' else error_type end from dlo.dead_letters;
+  `);
+  // Of 20 letters, and of a cause with 200.
+  await sql.unsafe(`
+    insert into dlo.events (letter_id, namespace, workflow_id, type, position)
+    select md5('letter ' || i)::uuid, 'default', 'w-' || i, 'parked', i from generate_series(1, 19) i;
+    insert into dlo.events (cause_id, type, position) values (md5('cause 5')::uuid, 'cause_noted', 20);
+    update dlo.office set last_position = 20;
   `);
   while ((await foldCounts(db)) > 0);
   for (const table of ["dead_letters", "deaths", "attempts", "letter_counts"])
@@ -104,6 +113,31 @@ test.for<[line: string, options: ListOptions, most: number]>([
     expect({ count, exact }).toEqual({ count: 0, exact: false });
   });
   expectBounded(counting, most);
+});
+
+test.for(["-any-error:Error*", "-any-error:Error3", "any-error:Error* payload.nothing", "job:job-3 -any-error:Error*"])(
+  "one page of %j looks at the attempts of its letters alone",
+  async (line) => {
+    const plans = await plansOf(async () => {
+      await listLetters(watched, parseFilter(line), { rows: 5, bounds });
+      await countLetters(watched, parseFilter(line), { bounds });
+    });
+    expectBounded(plans, bounds.rows, "attempts");
+  },
+);
+
+test.for<[line: string, found: number]>([
+  ["any-error:Error*", 20],
+  ["any-error:NoSuchError", 0],
+  ["-any-error:*Error*", 0],
+])("a page of events of %j looks at the attempts of its letters alone", async ([line, found]) => {
+  const events = eventsOf({
+    namespace: "default",
+    database: () => ({ ...opened, db: watched }),
+    closing: new AbortController().signal,
+  });
+  const plans = await plansOf(async () => expect((await events.list({ filter: line })).events).toHaveLength(found));
+  expectBounded(plans, 20 + 200, "attempts");
 });
 
 test("a walk over what the index by time carries reads nothing else", async () => {
@@ -184,17 +218,16 @@ function nodes(node: Node): Node[] {
   return [node, ...(node.Plans ?? []).flatMap(nodes)];
 }
 
-/** Each statement for itself reads no more letters than this. */
-function expectBounded(plans: readonly Plan[], most: number): void {
+/** Each statement for itself reads no more letters, or other rows, than this. */
+function expectBounded(plans: readonly Plan[], most: number, table = "dead_letters"): void {
   const read = plans.flatMap(({ query, node }) =>
-    scansOf(node).map((scan) => ({
+    scansOf(node, table).map((scan) => ({
       query,
       scan: scan["Node Type"],
-      letters:
-        (Number(scan["Actual Rows"]) + Number(scan["Rows Removed by Filter"] ?? 0)) * Number(scan["Actual Loops"]),
+      rows: (Number(scan["Actual Rows"]) + Number(scan["Rows Removed by Filter"] ?? 0)) * Number(scan["Actual Loops"]),
     })),
   );
-  expect(read.filter(({ letters }) => letters > most + 1)).toEqual([]);
+  expect(read.filter(({ rows }) => rows > most + 1)).toEqual([]);
 }
 
 function expectIndexed(plans: readonly Plan[], index: string): void {
@@ -203,6 +236,6 @@ function expectIndexed(plans: readonly Plan[], index: string): void {
   expect(plans.flatMap(({ node }) => scansOf(node)).filter((scan) => scan["Node Type"] === "Seq Scan")).toEqual([]);
 }
 
-function scansOf(node: Node): Node[] {
-  return nodes(node).filter((one) => one["Relation Name"] === "dead_letters");
+function scansOf(node: Node, table = "dead_letters"): Node[] {
+  return nodes(node).filter((one) => one["Relation Name"] === table);
 }

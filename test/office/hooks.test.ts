@@ -14,7 +14,7 @@ vi.setConfig({ testTimeout: 60_000 });
 
 const job = defineJob({
   name: "pay",
-  input: z.object({ why: z.string() }),
+  input: z.object({ why: z.string(), message: z.string() }),
   activity: { retry: { maximumAttempts: 1 } },
 });
 
@@ -25,14 +25,15 @@ beforeAll(async () => {
   world = await openWorld();
   await world.worker({
     jobs: [
-      job.handle(({ why }) => {
-        throw Object.assign(new Error("it died"), { name: why });
+      job.handle(({ why, message }) => {
+        throw Object.assign(new Error(message), { name: why });
       }),
     ],
   });
 });
 afterEach(async () => {
   for (const office of offices.splice(0)) await office.stop();
+  await world.sql`delete from dlo.cursors`;
 });
 afterAll(async () => await world.close());
 
@@ -41,15 +42,19 @@ async function openOffice(on: Hooks): Promise<RunningWorker> {
   offices.push(office);
   // A hook begins with what happens once its place is kept.
   await until(async () => {
-    const [kept] = await world.sql`select count(*)::int as n from dlo.cursors where name like 'hooks/%'`;
-    return kept!["n"] === Object.keys(on).length;
+    const kept = await places();
+    return Object.keys(on).every((type) => kept.includes(`hooks/${world.namespace}/dead-letter-office/${type}`));
   });
   return office;
 }
 
+async function places(): Promise<string[]> {
+  return (await world.sql`select name from dlo.cursors`).map(({ name }) => String(name));
+}
+
 /** Starts a job that dies of an error of this type, and returns its letter's id once it is parked. */
-async function die(why: string, id = `${why}/${Math.random()}`): Promise<string> {
-  await (await world.dlo.start(job, { why }, { id })).result().catch(() => undefined);
+async function die(why: string, id = `${why}/${Math.random()}`, message = "it died"): Promise<string> {
+  await (await world.dlo.start(job, { why, message }, { id })).result().catch(() => undefined);
   return (await world.dlo.letters.get(id)).id;
 }
 
@@ -145,7 +150,7 @@ test("a cause that was resolved and kills again is told as returned, once", asyn
   ]);
 });
 
-test("a hook that is added later begins with what happens then; so does one that was away", async () => {
+test("a hook that is added later begins with what happens then; so does one that was away for more than a day", async () => {
   const told: string[] = [];
   const first = await openOffice({});
   await die("EarlyError");
@@ -158,10 +163,46 @@ test("a hook that is added later begins with what happens then; so does one that
   const third = await openOffice({});
   await die("UnwatchedError");
   await third.stop();
+  await world.sql`update dlo.cursors set moved_at = now() - interval '25 hours'`;
+  const fourth = await openOffice({});
+  await until(async () => (await places()).length === 0);
+  await fourth.stop();
   await openOffice(hook);
   await die("WatchedError");
   await passed();
   expect(told).toEqual(["LateError", "WatchedError"]);
+});
+
+test("an office forgets no places but its own, and none that another of its name may still follow", async () => {
+  const [name, long] = [`hooks/${world.namespace}/dead-letter-office/`, "now() - interval '25 hours'"];
+  const place = async (rest: string, position: string, movedAt: string) =>
+    await world.sql`insert into dlo.cursors (name, position, moved_at)
+      select ${name + rest}, ${world.sql.unsafe(position)}, ${world.sql.unsafe(movedAt)} from dlo.office`;
+  const first = await openOffice({});
+  await die("PassedByError");
+  await until(async () => (await world.sql`select from dlo.office where last_position > 1`).length > 0);
+  await first.stop();
+  await place("eu/parked", "0", long);
+  // Of a configuration that is being rolled out; of one that is there, where nothing has happened for a day.
+  await place("died_again", "0", "now()");
+  await place("expired", "last_position", long);
+  await place("recovered", "0", long);
+  await openOffice({ noted: () => undefined });
+  await until(async () => !(await places()).includes(`${name}recovered`));
+  expect((await places()).toSorted()).toEqual(
+    ["died_again", "eu/parked", "expired", "noted"].map((rest) => name + rest),
+  );
+});
+
+test("the summary of a delivery stays within Temporal's limit, however many bytes the error's message has", async () => {
+  const told: HookEvent[] = [];
+  await openOffice({ parked: (event) => void told.push(event) });
+  await die("LongError", "many-bytes", "死".repeat(300));
+  await until(() => told.length > 0);
+  const run = await world.dlo.temporal.workflow.getHandle(told[0]!.id).describe();
+  const summary = await run.staticSummary();
+  expect(summary).toMatch(/^parked · pay: LongError: 死+$/);
+  expect(Buffer.byteLength(summary!)).toBeLessThanOrEqual(200);
 });
 
 test("events of other namespaces are their own offices' to tell", async () => {
@@ -178,7 +219,7 @@ test("an address is sent the event as JSON, with the key of its delivery and lin
   await using server = await disposable(openHookServer());
   vi.stubEnv("DLO_UI_URL", "http://127.0.0.1:8233/");
   try {
-    await openOffice({ cause_new: `${server.url.replace("http://", "http://ann:secret@")}/hook?token=1` });
+    await openOffice({ cause_new: `${server.url.replace("http://", "http://ann:50%25%20off%@")}/hook?token=1` });
   } finally {
     vi.unstubAllEnvs();
   }
@@ -192,7 +233,7 @@ test("an address is sent the event as JSON, with the key of its delivery and lin
   expect(headers).toMatchObject({
     "content-type": "application/json",
     "idempotency-key": event.id,
-    authorization: `Basic ${Buffer.from("ann:secret").toString("base64")}`,
+    authorization: `Basic ${Buffer.from("ann:50% off%").toString("base64")}`,
   });
   expect(event).toMatchObject({
     type: "cause_new",

@@ -46,7 +46,8 @@ test("a grade counts what died in the window, is parked, and is of a cause that 
 
 test("an office's numbers are those of its tables, folded or not", async () => {
   const { db, sql } = await testDatabase();
-  const numbers = async () => await officeNumbers(db, { namespace: "default", followers: "hooks/default/o/" });
+  const numbers = async () =>
+    await officeNumbers(db, { namespace: "default", followers: ["hooks/default/o/parked", "hooks/default/o/new"] });
   expect(await numbers()).toEqual({ open: [], closed: [], deaths: [], events: { unnumbered: 0 }, followers: [] });
 
   await parkDeath(db, deathOf("a", { queue: "payments", category: "network" }));
@@ -56,7 +57,7 @@ test("an office's numbers are those of its tables, folded or not", async () => {
   await parkDeath(db, deathOf("d", { namespace: "other" }));
   await sql`update dlo.dead_letters set status = 'expired', expires_at = null, closed_at = now() where workflow_id = 'c'`;
   await sql`update dlo.office set last_position = 7`;
-  await sql`insert into dlo.cursors values ('hooks/default/o/parked', 4, now()), ('hooks/default/other/parked', 1, now())`;
+  await sql`insert into dlo.cursors values ('hooks/default/o/parked', 4, now()), ('hooks/default/o/gone', 1, now()), ('hooks/default/o/eu/parked', 1, now())`;
   const check = async () => {
     const found = await numbers();
     expect(sorted(found.open)).toEqual(
