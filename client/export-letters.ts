@@ -7,7 +7,7 @@ import { copyOut } from "../schema/copy-out.ts";
 import { type ExportColumn, exportColumns, namedColumns } from "../schema/export-columns.ts";
 import { copyFormats, exportSelect } from "../schema/export-select.ts";
 import { filterConditions } from "../schema/filter-conditions.ts";
-import { fullFields, mayReadEncoded } from "../schema/full-letter.ts";
+import { fullFields, readableBytes } from "../schema/full-letter.ts";
 
 /**
  * The letters that fit a filter, by id, as one stream of bytes; all from one snapshot, so that each is there once.
@@ -21,7 +21,7 @@ export function exportLetters(url: string, filter: Filter, options: ExportOption
   const ask = { format, columns, conditions: filterConditions(filter), spreadsheet };
   const batches = copyOut(
     url,
-    async (connection) => exportSelect(full ? { ...ask, more: fullFields(await mayReadEncoded(connection)) } : ask),
+    async (connection) => exportSelect(full ? { ...ask, more: fullFields(await readableBytes(connection)) } : ask),
     copyFormats[format],
   );
   const parts = format === "parquet" ? parquetParts(columns, batches) : textParts(batches, format, spreadsheet);
