@@ -3,7 +3,7 @@ import proto from "@temporalio/proto";
 import { type AdoptPolicies, adoptPolicyOf } from "../model/adopt-policy.ts";
 import type { AdoptWhat, NotAdopted } from "../model/adopt.ts";
 import type { DeadLetterPolicy } from "../model/contract.ts";
-import { activityIdOf, jobWorkflowIdOf, letterWorkflowId, reservedTypes } from "../model/ids.ts";
+import { activityIdOf, jobWorkflowIdOf, letterWorkflowId, longestIdBytes, reservedTypes } from "../model/ids.ts";
 import type { Db } from "../schema/database.ts";
 import { jobTypes, type KnownDeath, type KnownId, knownIds } from "../schema/known-runs.ts";
 import type { FoundRun } from "./found-run.ts";
@@ -70,9 +70,6 @@ function judgeByRow(
     return { why: "refused", said: "its id is so long that Temporal takes no letter's id made of it" };
   return { adopt: policy };
 }
-
-/** Temporal's `limit.maxIDLength`, unless the server is told otherwise. */
-const longestIdBytes = 1000;
 
 /** Undefined: Temporal has forgotten it. */
 type Latest = { readonly runId: string; readonly isRunning: boolean; readonly isCompleted: boolean } | undefined;

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typin
 import type { Causes, CauseStory } from "../client/index.ts";
 import type { IgnoreRule } from "../model/cause-command.ts";
 import type { Duration } from "../model/duration.ts";
+import { readMoment } from "../model/read-moment.ts";
 import { oneLine } from "./cut.ts";
 import { announceTarget } from "./open-client.ts";
 import { type Output, outputFlag, print, printJson } from "./output-flag.ts";
@@ -50,7 +51,10 @@ function ignore() {
     )
     .argument("<id>", idText)
     .addOption(
-      new Option("--until <time>", "until then: a span from now, or a time such as 2026-12-24T08:00Z")
+      new Option(
+        "--until <time>",
+        "until then: a span from now, or a time such as 2026-12-24T08:00Z (UTC, where it names no zone)",
+      )
         .argParser(timeArgument)
         .conflicts(["deaths", "rate"]),
     )
@@ -182,8 +186,8 @@ async function change(
 
 function timeArgument(text: string): Date | Duration {
   if (!/^\d{4}-\d\d-\d\d/.test(text)) return durationArgument(text);
-  const at = new Date(text);
-  if (!Number.isNaN(at.getTime())) return at;
+  const moment = readMoment(text);
+  if (moment !== undefined) return moment.from;
   throw new InvalidArgumentError("It takes a span such as '2 days', or a time such as 2026-12-24T08:00Z.");
 }
 

@@ -7,7 +7,7 @@ export type RecordedRun = {
   readonly letter: RecordedLetter;
   /** Its number in that run; 1 where none began. */
   readonly attempt: number;
-  /** Serialized, as history has them; null where they are not stored. */
+  /** Serialized, as history has them; null where they are not stored, or not for this user to see. */
   readonly encoded: {
     readonly current: Uint8Array | null;
     readonly original: Uint8Array | null;
@@ -20,15 +20,19 @@ export type RecordedLetter = Pick<
   LetterRow,
   | ("id" | "kind" | "job" | "workflowType" | "workflowId" | "runId" | "status" | "deaths" | "retries")
   | ("errorType" | "errorMessage" | "causeId" | "category" | "reason" | "failure")
-  | ("headers" | "key" | "idempotencyKey" | "payloadOmitted")
+  | ("headers" | "key" | "idempotencyKey" | "batch" | "payloadOmitted" | "cleaned")
 >;
 
 /** Reads it from the tables: nothing is asked of Temporal. */
 export async function readRecordedRun(id: string, flags: TargetFlags): Promise<RecordedRun> {
   return await withReader(flags, async (reader) => {
     const letter = await reader.get(id);
-    const [{ deaths }, encoded] = await Promise.all([reader.story(letter.id), reader.encodedInputs(letter.id)]);
-    return { letter, attempt: Math.max(1, deaths.at(-1)?.attempts ?? 1), encoded };
+    const [{ deaths }, inputs, memo] = await Promise.all([
+      reader.story(letter.id),
+      reader.encodedInputs(letter.id),
+      reader.encodedMemo(letter.id),
+    ]);
+    return { letter, attempt: Math.max(1, deaths.at(-1)?.attempts ?? 1), encoded: { ...inputs, memo } };
   });
 }
 

@@ -5,7 +5,7 @@ import { fingerprint } from "../model/fingerprint.ts";
 import type { HandledJob } from "../model/job.ts";
 import type { Progress } from "../model/ledger.ts";
 import { jobUnknown, officeErrorOf, usage } from "../model/office-error.ts";
-import type { RunMemo } from "../model/run-memo.ts";
+import { shownMemo } from "../model/shown-memo.ts";
 import type { RecordedAttempt, Reproduced } from "../worker/reproduce-attempt.ts";
 import { harmless } from "./cut.ts";
 import { readExportedRun } from "./exported-run.ts";
@@ -99,6 +99,7 @@ async function recordedAttempt(
   { input, original }: ReproductionFlags,
 ): Promise<RecordedAttempt> {
   const { workflowId, runId } = letter;
+  // A letter may have been exported without its bytes, an operator may not see them, and its run may have had no memo.
   const told = encoded.memo === null ? shownMemo(letter) : await decodeMemo(encoded.memo, codec);
   const memo = { ...told, ...placeOfRun(letter) };
   return { workflowId, runId, attempt, memo, input: await inputOf() };
@@ -111,11 +112,6 @@ async function recordedAttempt(
     const [first] = await decodeInput(data, codec);
     return first;
   }
-}
-
-/** What the row says of it: a letter may have been exported without its bytes, or its run had no memo. */
-function shownMemo({ headers, idempotencyKey, key }: RecordedLetter): RunMemo {
-  return { headers, idempotencyKey, ...(key === null ? {} : { key }) };
 }
 
 function withoutInput({ id, payloadOmitted }: RecordedLetter): Error {

@@ -8,7 +8,7 @@ import { openDatabase } from "../schema/database.ts";
 import { type ExportColumn, exportColumns, namedColumns } from "../schema/export-columns.ts";
 import { copyFormats, exportSelect } from "../schema/export-select.ts";
 import { filterConditions } from "../schema/filter-conditions.ts";
-import { fullFields, mayReadEncoded } from "../schema/full-letter.ts";
+import { fullFields, readableBytes } from "../schema/full-letter.ts";
 import { refuseUnreadable } from "../schema/refuse-unreadable.ts";
 
 /**
@@ -23,7 +23,7 @@ export function exportLetters(url: string, filter: Filter, options: ExportOption
   const ask = { format, columns, conditions: filterConditions(filter), spreadsheet };
   const batches = copyOut(
     url,
-    async (connection) => exportSelect(full ? { ...ask, more: fullFields(await mayReadEncoded(connection)) } : ask),
+    async (connection) => exportSelect(full ? { ...ask, more: fullFields(await readableBytes(connection)) } : ask),
     copyFormats[format],
   );
   const empty = async () => {

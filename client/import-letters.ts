@@ -1,22 +1,21 @@
 import { Client, WorkflowNotFoundError } from "@temporalio/client";
-import { defaultPayloadConverter } from "@temporalio/common";
 import proto from "@temporalio/proto";
 import { registeredSearchAttributes } from "../connect/registered-search-attributes.ts";
-import { encodeAll } from "../model/codecs.ts";
 import { defaultOffice, letterType, officeWorkflowId } from "../model/ids.ts";
 import type { ImportedLine, ImportOptions, ImportOutcome, ImportReport } from "../model/import-report.ts";
 import { letterStart, type LetterHome } from "../model/letter-start.ts";
 import { maximumInputBytes } from "../model/maximum-input.ts";
-import { errorCodeOf, officeMismatch } from "../model/office-error.ts";
-import { redacted } from "../model/redact.ts";
+import { officeMismatch } from "../model/office-error.ts";
 import { keepingDefaults } from "../model/resolve-contract.ts";
 import { checkSchema } from "../schema/check-schema.ts";
 import type { Db } from "../schema/database.ts";
-import { findTold, importLetter, type ImportTarget, isUntouchedImport } from "../schema/import-letter.ts";
+import { findTold, importLetter, type ImportTarget, isUntouchedImport, marksOf } from "../schema/import-letter.ts";
 import { letterOfRow } from "../schema/letter-of-row.ts";
 import { readLetterLine, type ToldLetter } from "../schema/read-letter-line.ts";
 import type { LetterHead } from "../schema/rows.ts";
+import { encodeShown } from "./encode-shown.ts";
 import { inLanes } from "./in-lanes.ts";
+import { lineRefusal } from "./line-refusal.ts";
 import { type Lines, type ReadLine, readLines } from "./read-lines.ts";
 
 type Needs = { readonly temporal: Client; readonly db: Db };
@@ -52,8 +51,8 @@ const mostSkipped = 1000;
 const lanes = 8;
 
 class Importer {
-  /** What a dry run would have written. */
-  readonly #wouldBe = new Set<string>();
+  /** What a dry run would have written: by job id, what the letter is known by. */
+  readonly #wouldBe = new Map<string, readonly string[]>();
   /** Lines of one job id one after the other: of two open letters the first one counts. */
   readonly #taken = new Map<string, Promise<unknown>>();
   readonly #needs: Needs;
@@ -73,8 +72,9 @@ class Importer {
       const told = readLetterLine(read.text);
       return { line, ...(await this.#inTurn(told.row.workflowId, async () => await this.#bring(told))) };
     } catch (error) {
-      if (errorCodeOf(error) !== "INPUT_INVALID" && errorCodeOf(error) !== "INPUT_TOO_LARGE") throw error;
-      return { line, outcome: "refused", why: (error as Error).message };
+      const why = lineRefusal(error);
+      if (why === undefined) throw error;
+      return { line, outcome: "refused", why };
     }
   }
 
@@ -95,12 +95,17 @@ class Importer {
     const { namespace } = this.#home;
     const found = await findTold(db, told, namespace);
     if (found?.as === "here") return await this.#finish(found.letter);
+    const marks = marksOf(told);
+    const earlier = this.#wouldBe.get(told.row.workflowId);
+    // As the import finds it that has written the earlier line.
+    if (earlier?.some((mark) => marks.includes(mark)) === true)
+      return { outcome: "here", why: "it is here already (parked)" };
     if (told.from.closed && !closed)
       return { outcome: "closed", why: `it was closed (${told.from.status ?? "closed"}) where it comes from` };
     const letter = await this.#encoded(told);
-    if (found !== undefined || this.#wouldBe.has(told.row.workflowId)) return isOpenAlready(told, found?.letter.id);
+    if (found !== undefined || earlier !== undefined) return isOpenAlready(told, found?.letter.id);
     if (dryRun) {
-      this.#wouldBe.add(told.row.workflowId);
+      this.#wouldBe.set(told.row.workflowId, marks);
       return { outcome: "imported" };
     }
     const written = await importLetter(db, letter, this.#target());
@@ -137,19 +142,11 @@ class Importer {
     };
   }
 
-  /**
-   * With the bytes that its next run gets: those of the line, or made of its payload where the line has none and what it shows
-   * is all there was.
-   */
   async #encoded(told: ToldLetter): Promise<ToldLetter> {
-    const { row } = told;
-    checkEncoded(row);
-    if (told.encoded || row.payload === null || row.cleaned || isRedacted(row.payload)) return told;
-    const { payloadCodecs } = this.#needs.temporal.options.loadedDataConverter;
-    const payloads = await encodeAll([defaultPayloadConverter.toPayload(row.payload)], payloadCodecs);
-    const made = { ...row, payloadData: Buffer.from(Payloads.encode({ payloads }).finish()) };
-    checkEncoded(made);
-    return { ...told, row: made, deaths: withLastInput(told.deaths, made.payloadData) };
+    checkEncoded(told.row);
+    const encoded = await encodeShown(told, this.#needs.temporal.options.loadedDataConverter.payloadCodecs);
+    checkEncoded(encoded.row);
+    return encoded;
   }
 }
 
@@ -158,11 +155,6 @@ const { Payload, Payloads } = proto.temporal.api.common.v1;
 function isOpenAlready(told: ToldLetter, id: string | undefined): Omit<ImportedLine, "line"> {
   const which = id === undefined ? "an earlier line's" : id;
   return { outcome: "refused", why: `job ${told.row.workflowId} has an open letter here: ${which}` };
-}
-
-/** The last death's run had the letter's input; each death keeps its own. */
-function withLastInput(deaths: ToldLetter["deaths"], payloadData: Uint8Array): ToldLetter["deaths"] {
-  return deaths.map((death, i) => (i === deaths.length - 1 ? { ...death, row: { ...death.row, payloadData } } : death));
 }
 
 /** What cannot be decoded would be refused by every retry. */
@@ -190,11 +182,6 @@ class LineError extends Error {
     super(message);
     this.code = code;
   }
-}
-
-function isRedacted(value: unknown): boolean {
-  if (value === redacted) return true;
-  return typeof value === "object" && value !== null && Object.values(value).some(isRedacted);
 }
 
 /** Another office would run the letters, and find no rows. */

@@ -35,7 +35,8 @@ export async function* readLines(pieces: Lines): AsyncGenerator<ReadLine> {
       if (read !== undefined) yield read;
     }
     // A piece may be overwritten by its owner once the next is asked for.
-    hold(whole ? data.subarray(from) : data.slice(from));
+    // (The `slice` of a Buffer would be a view of it.)
+    hold(whole ? data.subarray(from) : new Uint8Array(data.subarray(from)));
     if (!whole || (from > 0 && from === data.length)) continue;
     const read = take();
     if (read !== undefined) yield read;

@@ -9,7 +9,7 @@ import { countOpen, type OpenCounts } from "../schema/count-open.ts";
 import { openDatabase } from "../schema/database.ts";
 import type { Health } from "../model/health.ts";
 import { type OpenTotals, openTotals } from "../schema/open-totals.ts";
-import { encodedInputs, type EncodedInputs } from "../schema/encoded-inputs.ts";
+import { encodedInputs, type EncodedInputs, encodedMemo } from "../schema/encoded-inputs.ts";
 import { getLetter } from "../schema/get-letter.ts";
 import { type LetterStory, letterStory } from "../schema/letter-story.ts";
 import { countLetters, type LetterCount } from "../schema/count-letters.ts";
@@ -37,6 +37,8 @@ export type LetterReader = AsyncDisposable & {
   readonly causes: Causes;
   /** What the next run gets, and what was recorded first, as bytes. */
   encodedInputs(letterId: string): Promise<EncodedInputs>;
+  /** What was special about its run, as bytes; null where nothing was, and where this user of the database may not see it. */
+  encodedMemo(letterId: string): Promise<Uint8Array | null>;
   /** As `dlo.letters.export`. */
   export(filter?: FilterOrLine, options?: ExportOptions): Readable;
   countOpen(): Promise<OpenCounts>;
@@ -77,6 +79,7 @@ export function openReader(options: TargetOptions = {}): LetterReader {
       await findSimilar(db, await getLetter(db, id, { namespace }), options, codec),
     causes: causesOf({ database: () => db, namespace, identity: `${process.pid}@${hostname()}` }),
     encodedInputs: async (letterId) => await encodedInputs(db, letterId),
+    encodedMemo: async (letterId) => await encodedMemo(db, letterId),
     export: (filter = {}, options = {}) => exportLetters(url, inNamespace(filterFrom(filter), namespace), options),
     countOpen: async () => await countOpen(db),
     openTotals: async () => await openTotals(db, namespace),

@@ -112,6 +112,9 @@ export function activityIdOf(jobId: string): string {
   return jobId.startsWith(activityPrefix) ? jobId.slice(activityPrefix.length) : jobId;
 }
 
+/** Temporal's `limit.maxIDLength`, unless the server is told otherwise: of workflow ids, types and task queues alike. */
+export const longestIdBytes = 1000;
+
 const letterPrefix = "dead-letter/";
 
 /** The workflow id of the letter of a job. One per job id, so that two deaths meet in one letter. */

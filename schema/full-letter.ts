@@ -12,10 +12,10 @@ export const fullLineVersion = 1;
  * What a full export says of a letter besides its columns: the encoded inputs, the causes of its deaths, and the story as
  * `dlo show -o json` has it. Indexes: `deaths_in_order`, `attempts_in_order`, `events_of_letter`.
  *
- * @param encoded whether the user may select the encoded inputs
+ * @param readable the encoded columns that the user may select
  */
-export function fullFields(encoded: boolean): SQL[] {
-  const { payloadData, originalPayloadData, memoData } = deadLetters;
+export function fullFields(readable: ReadableBytes): SQL[] {
+  const encoded = (["payloadData", "originalPayloadData", "memoData"] as const).filter((key) => readable[key]);
   const deathOf = sql`${deaths.letterId} = ${deadLetters.id}`;
   const attemptRows = rows(
     attempts,
@@ -24,7 +24,7 @@ export function fullFields(encoded: boolean): SQL[] {
   );
   const deathFields = [
     ...fieldsOf(deaths, ["payloadData"]),
-    ...(encoded ? [field("payloadData", base64(deaths.payloadData))] : []),
+    ...(readable.ofDeaths ? [field("payloadData", base64(deaths.payloadData))] : []),
     field("attemptRows", attemptRows),
   ];
   const story = sql`json_build_object(
@@ -35,22 +35,24 @@ export function fullFields(encoded: boolean): SQL[] {
   ]);
   return [
     field("version", sql.raw(String(fullLineVersion))),
-    ...(encoded
-      ? Object.entries({ payloadData, originalPayloadData, memoData }).map(([key, data]) => field(key, base64(data)))
-      : []),
+    ...encoded.map((key) => field(key, base64(deadLetters[key]))),
     field("causes", causesOf),
     field("story", story),
   ];
 }
 
-/** Whether the user of this connection may select the encoded inputs: a reader of the tables may not. */
-export async function mayReadEncoded(connection: ReservedSql): Promise<boolean> {
-  const [found] = await connection<[{ may: boolean }]>`
-    select has_column_privilege('dlo.dead_letters', 'payload_data', 'select')
-      and has_column_privilege('dlo.dead_letters', 'original_payload_data', 'select')
-      and has_column_privilege('dlo.dead_letters', 'memo_data', 'select')
-      and has_column_privilege('dlo.deaths', 'payload_data', 'select') as may`;
-  return found.may;
+export type ReadableBytes = {
+  readonly [Column in "payloadData" | "originalPayloadData" | "memoData" | "ofDeaths"]: boolean;
+};
+
+/** Which encoded columns the user of this connection may select: an operator some of them, a reader of the tables none. */
+export async function readableBytes(connection: ReservedSql): Promise<ReadableBytes> {
+  const [found] = await connection<[ReadableBytes]>`
+    select has_column_privilege('dlo.dead_letters', 'payload_data', 'select') as "payloadData",
+      has_column_privilege('dlo.dead_letters', 'original_payload_data', 'select') as "originalPayloadData",
+      has_column_privilege('dlo.dead_letters', 'memo_data', 'select') as "memoData",
+      has_column_privilege('dlo.deaths', 'payload_data', 'select') as "ofDeaths"`;
+  return found;
 }
 
 /** A table's rows as JSON, with the columns' names in camelCase. */

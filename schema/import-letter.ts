@@ -81,6 +81,12 @@ export async function isUntouchedImport(db: Db, { id, closedAt, revision }: Lett
   });
 }
 
+/** What tells a letter from all others of its job id: its id, and the runs of its deaths. `findTold` finds it by any of them. */
+export function marksOf(told: ToldLetter): readonly string[] {
+  const [own] = idsOf(told, "");
+  return [own, ...told.deaths.map(({ row }) => row.runId)];
+}
+
 /** Its own id, and the one that it gets in a namespace where another has that. The same every time. */
 function idsOf({ id, row, deaths: told }: ToldLetter, namespace: string): [own: string, derived: string] {
   const own = id ?? uuidv5(JSON.stringify([row.workflowId, told.at(-1)?.row.diedAt, row.errorMessage]), linesWithoutId);

@@ -5,7 +5,7 @@ import { categories } from "../model/category.ts";
 import { supersededByWords } from "../model/contract.ts";
 import { classify } from "../model/classify.ts";
 import type { ErrorRecord } from "../model/error-record.ts";
-import { defaultJobTaskQueue, defaultQueue } from "../model/ids.ts";
+import { defaultJobTaskQueue, defaultQueue, letterWorkflowId, longestIdBytes } from "../model/ids.ts";
 import { attemptStates } from "../model/ledger.ts";
 import { reasons } from "../model/reason.ts";
 import { statuses } from "../model/status.ts";
@@ -141,6 +141,7 @@ export function readLetterLine(text: string): ToldLetter {
     supersededBy: told.supersededBy ?? "id",
     cleaned: told.cleaned ?? false,
   };
+  checkIds(row);
   for (const count of ["attempts", "retries", "expiryRetries", "maximumRetries"] as const)
     if (row[count] < 0) throw misfit(count, "must not be below 0");
   if (row.deaths < 1) throw misfit("deaths", "must be 1 or more");
@@ -195,6 +196,19 @@ const letterWords = {
   supersededBy: supersededByWords,
 };
 
+/** Its row would be written, and then Temporal would take neither its workflow nor a retry. */
+function checkIds({ workflowId, workflowType, taskQueue }: ToldLetter["row"]): void {
+  const spare = Buffer.byteLength(letterWorkflowId(""));
+  for (const [key, text, most] of [
+    ["workflowId", workflowId, longestIdBytes - spare],
+    ["workflowType", workflowType, longestIdBytes],
+    ["taskQueue", taskQueue, longestIdBytes],
+  ] as const) {
+    const bytes = Buffer.byteLength(text);
+    if (bytes > most) throw misfit(key, `has ${bytes} bytes, and at most ${most} are possible`);
+  }
+}
+
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -218,6 +232,7 @@ function deathsOf(story: Fields) {
     requireFields(columns, row, `${where}.`);
     if (row.n !== i + 1) throw misfit(`${where}.n`, `must be ${i + 1}: deaths are told in order, all of them`);
     const failure = failureOf(row.failure, row.errorType, row.errorMessage, row.stackTrace ?? null, `${where}.failure`);
+    const numbers = new Set<number>();
     const rows = asList(fields["attemptRows"] ?? [], `${where}.attemptRows`).map((attempt, k) => {
       const at = `${where}.attemptRows[${k}].`;
       const read = readRow(
@@ -227,6 +242,8 @@ function deathsOf(story: Fields) {
         at,
       ) as unknown as Omit<AttemptRow, "letterId" | "deathN">;
       requireFields(attemptColumns, read, at);
+      if (numbers.has(read.n)) throw misfit(`${at}n`, `is ${read.n}, and so is that of an earlier attempt`);
+      numbers.add(read.n);
       return { ...read, deathN: row.n };
     });
     return { row: { ...row, failure }, attempts: rows };

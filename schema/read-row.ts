@@ -1,5 +1,6 @@
 import type { AnyPgColumn } from "drizzle-orm/pg-core";
 import { officeErrorOf } from "../model/office-error.ts";
+import { readMoment } from "../model/read-moment.ts";
 
 /** A value of JSON that does not fit its column. */
 export function misfit(where: string, problem: string): Error {
@@ -74,14 +75,14 @@ function readValue(column: AnyPgColumn, value: unknown, where: string): unknown 
         return Buffer.from(value, "base64");
       throw misfit(where, "must be bytes in base64");
     default:
-      return readMoment(value, where);
+      return readTime(value, where);
   }
 }
 
-function readMoment(value: unknown, where: string): Date {
-  const isTime = typeof value === "string" && /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d/.test(value);
-  const moment = new Date(isTime ? value : Number.NaN);
-  if (!Number.isNaN(moment.getTime())) return moment;
+/** Without a zone it is UTC: in another zone, the same line must not be another letter. */
+function readTime(value: unknown, where: string): Date {
+  const moment = typeof value === "string" ? readMoment(value) : undefined;
+  if (moment !== undefined) return moment.from;
   throw misfit(where, `must be a time such as 2026-01-31T12:00:00.000Z, got ${shown(value)}`);
 }
 

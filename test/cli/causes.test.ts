@@ -16,7 +16,8 @@ const short = refused.id.slice(0, 8);
 const run = async (args: readonly string[], cwd = tmpdir()) =>
   await dlo(["causes", ...args], {
     cwd,
-    env: { DLO_DATABASE_URL: database.url, TEMPORAL_ADDRESS: "127.0.0.1:1", USER: "ann" },
+    // Far from UTC, which is what a time without a zone is in all the same.
+    env: { DLO_DATABASE_URL: database.url, TEMPORAL_ADDRESS: "127.0.0.1:1", USER: "ann", TZ: "Pacific/Apia" },
   });
 
 let jobs = 0;
@@ -142,6 +143,7 @@ describe("saying what is to become of it", () => {
     expect(await ignored()).toBe(`"${refused.title}" is ignored until somebody reopens it.`);
     const asJson = async (...flags: string[]) => JSON.parse(await ignored(...flags, "-o", "json")) as object;
     expect(await asJson("--until", "2099-01-01")).toMatchObject({ ignoredUntil: "2099-01-01T00:00:00.000Z" });
+    expect(await asJson("--until", "2099-01-01T10:00")).toMatchObject({ ignoredUntil: "2099-01-01T10:00:00.000Z" });
     expect(await asJson("--deaths", "5")).toMatchObject({ ignoredDeaths: 5, ignoredUntil: null });
     expect(await asJson("--rate", "10/1h")).toMatchObject({ ignoredDeaths: 10, ignoredRateMs: 3_600_000 });
     expect((await run(["--state", "ignored"])).stdout).toContain("ignored below 10 in 1 hour");
@@ -149,6 +151,8 @@ describe("saying what is to become of it", () => {
     for (const flags of [
       ["--rate", "10"],
       ["--until", "2020-01-01"],
+      ["--until", "2099-02-31"],
+      ["--until", "2099-11-01junk"],
       ["--until", "1d", "--deaths", "3"],
     ])
       expect({ flags, code: (await run(["ignore", short, ...flags])).code }).toEqual({ flags, code: 2 });

@@ -5,6 +5,7 @@ import { WebSocket } from "undici";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { exportLetters } from "../../client/export-letters.ts";
 import type { LetterRow } from "../../client/index.ts";
+import { makeRoles } from "../../setup/roles.ts";
 import { SealedCodec } from "../office/sealed.ts";
 import { openWorld, until, type World } from "../setup/world.ts";
 import { type Background, background } from "./background.ts";
@@ -172,6 +173,45 @@ describe("which input", () => {
     expect(without.stderr).toContain("so give one: --input");
     const given = await dlo(["reproduce", run.workflowId, "--input", '{"order":8}', "-o", "json"], { cwd, env });
     expect(JSON.parse(given.stdout)).toMatchObject({ result: { shipped: 8, told: { headers } } });
+  });
+});
+
+describe("who operates, and may not see the memo", () => {
+  test("runs it with the headers that show, and looks at its input and amends it", async () => {
+    await makeRoles(world.databaseUrl);
+    const name = `operates_${Date.now()}`;
+    await world.sql.unsafe(`create role ${name} login password 'operates' in role dlo_operator`);
+    const address = new URL(world.databaseUrl);
+    [address.username, address.password] = [name, "operates"];
+    const env = { DLO_DATABASE_URL: address.href };
+    const letter = await dead(3);
+    try {
+      await expect(
+        world.sql.begin(async (sql) => {
+          await sql.unsafe(`set local role ${name}`);
+          await sql`select memo_data from dlo.dead_letters`;
+        }),
+      ).rejects.toMatchObject({ code: "42501" });
+      const run = await reproduce([letter.id, "-o", "json"], { ...env, SHIPPING: "mended" });
+      expect(run.stderr).toContain("key: order 3");
+      expect(JSON.parse(run.stdout)).toMatchObject({
+        result: { shipped: 3, told: { headers, idempotencyKey: "the third" } },
+      });
+      const as = { env: { ...environmentOf(world), ...env } };
+      const folder = await folderWith({ editor: `#!/bin/sh\nsed -i 's/3/33/' "$1"\n` });
+      const edited = await dlo(["amend", letter.id, "--edit"], { env: { ...as.env, EDITOR: `${folder}/editor` } });
+      expect(edited).toMatchObject({ code: 0 });
+      const shown = await dlo(["show", letter.id, "-o", "json"], as);
+      expect(JSON.parse(shown.stdout)).toMatchObject({ payload: { order: 33 }, originalPayload: { order: 3 } });
+      const first = await reproduce([letter.id, "--original", "-o", "json"], { ...env, SHIPPING: "mended" });
+      expect(JSON.parse(first.stdout)).toMatchObject({ result: { shipped: 3 } });
+      const full = await dlo(["export", "--full", "--workflow-id", letter.workflowId], as);
+      const line = JSON.parse(full.stdout) as Record<string, unknown>;
+      expect(line).toMatchObject({ payloadData: expect.any(String), originalPayloadData: expect.any(String) });
+      expect(line).not.toHaveProperty("memoData");
+    } finally {
+      await world.sql.unsafe(`drop role ${name}`);
+    }
   });
 });
 

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { lstat, readdir, readFile, readlink, symlink, writeFile } from "node:fs/promises";
+import { chmod, lstat, readdir, readFile, readlink, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { defaultPayloadConverter } from "@temporalio/common";
@@ -86,6 +86,21 @@ test("a link stays a link, and a failure leaves the old file", async () => {
   expect(await readlink(join(folder, "link.jsonl"))).toBe("real.jsonl");
   expect(jsonLines((await readFile(join(folder, "real.jsonl"), "utf8")).trim().split("\n"))).toHaveLength(5);
   expect((await readdir(folder)).toSorted()).toEqual(["link.jsonl", "real.jsonl"]);
+});
+
+test("a file that is replaced is for nobody to read who could not read it before", async () => {
+  const modes = { private: 0o600, group: 0o660, open: 0o644 };
+  const names = Object.keys(modes) as (keyof typeof modes)[];
+  const folder = await folderWith(Object.fromEntries(names.map((name) => [`${name}.jsonl`, "old\n"])));
+  const modeOf = async (name: string) => (await lstat(join(folder, `${name}.jsonl`))).mode & 0o777;
+  for (const name of names) {
+    await chmod(join(folder, `${name}.jsonl`), modes[name]);
+    await dlo(["export", "--file", join(folder, `${name}.jsonl`)], { env });
+    expect({ name, mode: await modeOf(name) }).toEqual({ name, mode: modes[name] });
+  }
+  // The inputs as they were are for the owner alone, whatever stood there.
+  await dlo(["export", "--full", "--file", join(folder, "open.jsonl")], { env });
+  expect(await modeOf("open")).toBe(0o600);
 });
 
 test("Ctrl-C leaves neither the file nor a part of it", async () => {
@@ -198,6 +213,23 @@ test("import says what it skipped and why, and fails only for what it refused", 
   await writeFile(file, Buffer.from([0x7b, 0xff, 0x7d]));
   expect((await dlo(["import", file], { env: there })).stderr).toContain("Line 1: the line is not in UTF-8");
   expect(await dlo(["import", join(folder, "none.jsonl")], { env: there })).toMatchObject({ code: 1 });
+});
+
+test("a time without a zone is in UTC, wherever it is read", async () => {
+  await using elsewhere = await openWorld();
+  await elsewhere.office();
+  const line = { job: "ship", workflowId: "order/1", errorType: "Error", errorMessage: "502" };
+  const input = JSON.stringify({ ...line, failedAt: "2026-01-31 12:00:00" });
+  for (const [TZ, said] of [
+    ["Pacific/Apia", "1 imported."],
+    ["America/New_York", "0 imported, 1 here already."],
+  ] as const)
+    expect((await dlo(["import", "-"], { env: { ...environmentOf(elsewhere), TZ }, input })).stdout).toBe(said);
+  expect((await elsewhere.dlo.letters.get("order/1")).failedAt).toEqual(new Date("2026-01-31T12:00:00Z"));
+  const nonsense = ["2026-02-31T12:00:00Z", "2026-01-31T12:00junk", "2026-01-31T25:00:00Z"];
+  const lines = nonsense.map((failedAt, i) => JSON.stringify({ ...line, workflowId: `order/${i + 2}`, failedAt }));
+  const refused = await dlo(["import", "-"], { env: environmentOf(elsewhere), input: lines.join("\n") });
+  expect(refused).toMatchObject({ code: 1, stdout: "0 imported, 3 refused." });
 });
 
 async function columns(): Promise<string> {

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { openReader } from "../../client/reader.ts";
@@ -115,6 +116,30 @@ test("an operator does what the client does in the database, and no more", async
   expect(await sql`select cause_id, letters from dlo.letters_by_facet where not open`).toMatchObject([
     { cause_id: causeNamed("another").id, letters: "1" },
   ]);
+});
+
+test("an operator reads what retries run, and not what was special about a run", async () => {
+  const inputs = { payloadData: Buffer.from("amended"), originalPayloadData: Buffer.from("first") };
+  await sql`update dlo.dead_letters set payload_data = ${inputs.payloadData}, original_payload_data = ${inputs.originalPayloadData},
+    payload = null where id = ${closed}`;
+  await using operator = openReader({ databaseUrl: urlOf("operator") });
+  await using reader = openReader({ databaseUrl: urlOf("reader") });
+  await using owner = openReader({ databaseUrl: url });
+  const { payloadData: current, originalPayloadData: original } = inputs;
+  expect(await operator.encodedInputs(closed)).toEqual({ current, original });
+  expect(await operator.encodedMemo(closed)).toBeNull();
+  expect(await owner.encodedMemo(closed)).toEqual(Buffer.from("encoded memo"));
+  await expect(reader.encodedInputs(closed)).rejects.toMatchObject({ details: { sqlState: "42501" } });
+  const exported = async (from: typeof owner) =>
+    JSON.parse(await text(from.export("workflow-id:closed", { full: true }))) as Record<string, unknown>;
+  const whole = await exported(owner);
+  const { memoData, story, ...rest } = whole as { memoData: string; story: { deaths: object[]; events: object[] } };
+  expect(memoData).toBe(Buffer.from("encoded memo").toString("base64"));
+  const seen = (await exported(operator)) as { story: typeof story };
+  expect(seen).toMatchObject({ ...rest, payloadData: current.toString("base64") });
+  expect(seen).not.toHaveProperty("memoData");
+  expect(seen.story.deaths).toHaveLength(story.deaths.length);
+  for (const death of seen.story.deaths) expect(death).not.toHaveProperty("payloadData");
 });
 
 test("an operator asks by SQL, in its own name, and writes no answer", async () => {
