@@ -34,6 +34,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: "pure",
+          // Property tests compute; on a busy machine they take their time.
+          testTimeout: 60_000,
           include: ["**/*.test.ts"],
           exclude: ["node_modules", "dist", ".test", ".dlo", "test/!(pure)/**", "test/*.test.ts"],
           // To start a process and to load what a file imports takes far longer than its tests.
