@@ -1,7 +1,7 @@
 import { type Command, Option, type OptionValues } from "@commander-js/extra-typings";
 import type { Conditions, Filter } from "../model/filter.ts";
 import { type Field, fields } from "../model/filter-fields.ts";
-import { parseFilter } from "../model/filter-line.ts";
+import { parseFilter, parseLeftOut } from "../model/filter-line.ts";
 import { addValue, Misread, readList, readValue } from "../model/filter-values.ts";
 import { usage } from "../model/office-error.ts";
 
@@ -93,8 +93,7 @@ function valuesIn(field: Field, text: string): readonly string[] {
 }
 
 function leftOut(before: Conditions, terms: string): Conditions {
-  const { not, ...conditions } = parseFilter(terms);
-  if (not !== undefined) throw usage(`--not takes terms without - before them: it leaves out what they fit`);
+  const conditions = parseLeftOut(terms);
   if (Object.keys(conditions).length === 0) throw usage("--not takes terms to leave out, such as tag:vip");
   const left: Record<string, unknown> = { ...before };
   for (const field of fields) {

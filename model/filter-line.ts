@@ -24,6 +24,22 @@ import { didYouMean } from "./suggest.ts";
  * @throws {OfficeError} `USAGE` with the column, what is wrong there, and the nearest known word
  */
 export function parseFilter(line: string): Filter {
+  const { asked, not } = readTerms(line);
+  return { ...asked, ...(Object.keys(not).length === 0 ? {} : { not }) };
+}
+
+/**
+ * Reads terms to leave out, from a line in which none has its minus. As with it, any of them fits: two ranges of one word, which
+ * would mean both, are refused.
+ *
+ * @throws {OfficeError} as `parseFilter`
+ */
+export function parseLeftOut(line: string): Conditions {
+  return readTerms(line, "-").not;
+}
+
+/** @param sign of all terms; absent where each has its own */
+function readTerms(line: string, sign?: "-"): { asked: Record<string, unknown>; not: Record<string, unknown> } {
   if (line.length > longestLine)
     throw usage(`The filter has ${line.length} characters, and at most ${longestLine} are taken`);
   const asked: Record<string, unknown> = {};
@@ -33,12 +49,14 @@ export function parseFilter(line: string): Filter {
     for (;;) {
       while (at < line.length && isSpace(line, at)) at++;
       if (at >= line.length) break;
-      at = readTerm(line, at, asked, not);
+      if (sign === "-" && line[at] === "-") throw new Misread("This is left out already: leave the - away", at);
+      const negated = sign === "-" || line[at] === "-";
+      at = readTerm(line, at, line[at] === "-" ? at + 1 : at, negated, negated ? not : asked);
     }
   } catch (error) {
     throw error instanceof Misread ? misreadLine(line, error.at, error.message) : error;
   }
-  return { ...asked, ...(Object.keys(not).length === 0 ? {} : { not }) };
+  return { asked, not };
 }
 
 /** Writes a filter as a line, which `parseFilter` reads as the same filter. */
@@ -62,11 +80,12 @@ export function inNamespace(filter: Filter, namespace: string): Filter {
 
 const longestLine = 10_000;
 
-/** Reads the term that begins here, and returns where it ends. */
-function readTerm(line: string, start: number, asked: Record<string, unknown>, not: Record<string, unknown>): number {
-  const negated = line[start] === "-";
-  const at = negated ? start + 1 : start;
-  const into = negated ? not : asked;
+/**
+ * Reads a term, and returns where it ends.
+ *
+ * @param at where it begins, behind its minus
+ */
+function readTerm(line: string, start: number, at: number, negated: boolean, into: Record<string, unknown>): number {
   if (negated && (at >= line.length || isSpace(line, at)))
     throw new Misread("After - there must be a term to leave out", start);
   if (line[at] === '"') {

@@ -34,7 +34,13 @@ test("list and count take a filter in one line, by flags, or by both", async () 
       "--failed",
       "<4h",
     ],
-    ["--not", "status:closed tag:vip", "--text", "did not get through", `payload.order=${JSON.stringify(order)}`],
+    [
+      "--not",
+      "status:closed tag:vip tag:usual failed:1h..4h",
+      "--text",
+      "did not get through",
+      `payload.order=${JSON.stringify(order)}`,
+    ],
   ]) {
     const listed = await run(["list", ...args, "-o", "jsonl"]);
     expect(listed).toMatchObject({ code: 0, stderr: "" });
@@ -64,7 +70,10 @@ test("what cannot be read is shown with a mark below its place", async () => {
   for (const [args, says] of [
     [["--status", "parkd"], '--status "parkd": "status" takes no "parkd". Did you mean "parked"?'],
     [["--failed", "4h"], "needs a direction"],
-    [["--not", "-tag:vip"], "--not takes terms without -"],
+    [["--not", "-tag:vip"], "This is left out already: leave the - away"],
+    [["--not", "failed:<4h failed:>1h"], 'One range of "failed" can be left out, and there is one already'],
+    [["--not", "failed:<4h", "--not", "failed:>1h"], 'one range of "failed" can be left out'],
+    [["--not", "deaths:>2 deaths:<5"], 'One range of "deaths" can be left out'],
     [["job:a", "--job", "b"], "Say it once"],
     [["--order", "random"], "Allowed choices are newest, oldest, expiring, deaths"],
     [["--after", "newest.1.2"], "no place in a list"],
