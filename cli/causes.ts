@@ -3,6 +3,7 @@ import { causeOrders, causeStates } from "../model/cause-state.ts";
 import { changeCauseCommands } from "./causes-change.ts";
 import { regroupCommand } from "./causes-regroup.ts";
 import { showCauseCommand } from "./causes-show.ts";
+import { filterArgument, filterArgumentHelp, filterOf, withFilter } from "./filter-flags.ts";
 import { notice, outputFlag, print, printJson } from "./output-flag.ts";
 import { positiveInteger } from "./read-number.ts";
 import { withTarget } from "./target-flags.ts";
@@ -14,7 +15,7 @@ export function causesCommand() {
     .description(
       "Shows the causes of death, the one with the most open letters first. With a filter, those that have a letter which fits it, with how many fit. A cause that was resolved and has killed again is marked as a regression.",
     )
-    .argument("[filter...]", "which letters count, such as job:import-movie or category:network")
+    .argument(filterArgument, filterArgumentHelp)
     .addOption(
       new Option("--state <state>", "in this state").choices([...causeStates, "all"] as const).default("open" as const),
     )
@@ -32,13 +33,14 @@ export function causesCommand() {
 Examples:
   dlo causes
   dlo causes 'job:import-movie failed:<4h' --order deaths
+  dlo causes --category network --failed '<4h' --not tag:vip
   dlo causes show 79746de0
   dlo causes resolve 79746de0 --in-build v12 --reason "the date is checked now"
   dlo causes --state all --output jsonl | jq -r 'select(.returned == "regression") | .id'`,
     );
-  const causes = withTarget(command).action(async (words, options) => {
+  const causes = withTarget(withFilter(command)).action(async (words, options) => {
     const { state, order, limit, after, output } = options;
-    const filter = words.join(" ");
+    const filter = filterOf(options, words);
     const [{ withReader }, { causeTable }] = await Promise.all([
       import("./open-reader.ts"),
       import("./cause-table.ts"),
@@ -51,7 +53,7 @@ Examples:
     if (output !== "table") printJson(output, page.causes);
     else if (page.causes.length > 0)
       print(causeTable(page.causes, process.stdout.isTTY ? process.stdout.columns : undefined));
-    else print(emptyText(state, filter, after));
+    else print(emptyText(state, Object.keys(filter).length > 0, after));
     if (!page.exact)
       notice(
         "More letters fit than are read: OPEN counts the newest. Narrow the filter, by time for one, for exact numbers.",
@@ -63,9 +65,9 @@ Examples:
   return causes;
 }
 
-function emptyText(state: string, filter: string, after: string | undefined): string {
+function emptyText(state: string, filtered: boolean, after: string | undefined): string {
   if (after !== undefined) return "No more causes.";
-  if (filter !== "") return `No ${state === "all" ? "" : `${state} `}cause has a letter like that.`;
+  if (filtered) return `No ${state === "all" ? "" : `${state} `}cause has a letter like that.`;
   return state === "all"
     ? "No causes. Nothing has died here."
     : `No ${state} causes. For all of them: dlo causes --state all`;

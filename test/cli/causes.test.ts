@@ -61,6 +61,9 @@ describe("looking", () => {
     expect((await causes()).map(({ open }) => open)).toEqual([2, 1]);
     expect(await causes("job:nobody")).toEqual([]);
     expect(await causes("error:GatewayError", `cause:${short}`)).toMatchObject([{ id: refused.id, letters: 2 }]);
+    expect(await causes("--error", "Gateway*", "--not", "job:nobody", "--reason", "exhausted")).toHaveLength(2);
+    expect(await causes("--cause", short, "--failed", "<4h", "error:GatewayError")).toMatchObject([{ letters: 2 }]);
+    expect((await run(["--job", "nobody"])).stdout).toBe("No open cause has a letter like that.");
     expect((await causes("--order", "deaths", "--limit", "1"))[0]).toMatchObject({ deaths: 2, builds: [{}, {}] });
     expect(await causes("--state", "resolved")).toEqual([]);
     const { stdout, stderr } = await run(["--limit", "1", "--output", "jsonl"]);
