@@ -40,7 +40,18 @@ function isFinal(status: number): boolean {
 }
 
 function basic(username: string, password: string): string {
-  return `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64")}`;
+  return `Basic ${Buffer.from(`${decoded(username)}:${decoded(password)}`).toString("base64")}`;
+}
+
+/** An address may have a bare % in it, or bytes that are no text: they stay as they stand. */
+function decoded(text: string): string {
+  return text.replaceAll(/(?:%[\da-f]{2})+/gi, (escapes) => {
+    try {
+      return decodeURIComponent(escapes);
+    } catch {
+      return escapes;
+    }
+  });
 }
 
 /** undici says "fetch failed", and what it was in the cause. */

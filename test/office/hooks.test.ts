@@ -208,7 +208,7 @@ test("an address is sent the event as JSON, with the key of its delivery and lin
   await using server = await disposable(openHookServer());
   vi.stubEnv("DLO_UI_URL", "http://127.0.0.1:8233/");
   try {
-    await openOffice({ cause_new: `${server.url.replace("http://", "http://ann:secret@")}/hook?token=1` });
+    await openOffice({ cause_new: `${server.url.replace("http://", "http://ann:50%25%20off%@")}/hook?token=1` });
   } finally {
     vi.unstubAllEnvs();
   }
@@ -222,7 +222,7 @@ test("an address is sent the event as JSON, with the key of its delivery and lin
   expect(headers).toMatchObject({
     "content-type": "application/json",
     "idempotency-key": event.id,
-    authorization: `Basic ${Buffer.from("ann:secret").toString("base64")}`,
+    authorization: `Basic ${Buffer.from("ann:50% off%").toString("base64")}`,
   });
   expect(event).toMatchObject({
     type: "cause_new",
