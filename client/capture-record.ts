@@ -18,6 +18,7 @@ import { recordId } from "../model/record-id.ts";
 import { sourceText } from "../model/record-source.ts";
 import type { Status } from "../model/status.ts";
 import { unknownWord } from "../model/suggest.ts";
+import { summaryLine } from "../model/summary-line.ts";
 
 export type CaptureOptions = {
   /** The office that is to keep it. @default the one that the job's contract names, else "dead-letter-office" */
@@ -141,7 +142,7 @@ function legible({ capture }: CaptureStart) {
   const { job, error, source } = capture;
   const line = (text: string) => text.replace(/\s+/g, " ").replaceAll("`", "'");
   return {
-    staticSummary: `${job} · captured · ${error.type}: ${line(error.message)}`.slice(0, 200),
+    staticSummary: summaryLine(`${job} · captured · ${error.type}: ${line(error.message)}`),
     staticDetails: [
       `**${job}** captured from \`${line(sourceText(source))}\` by ${line(capture.by)}`,
       "",

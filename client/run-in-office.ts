@@ -7,6 +7,7 @@ import {
 } from "@temporalio/client";
 import { ApplicationFailure, CancelledFailure } from "@temporalio/common";
 import { errorCodeOf, officeErrorOf } from "../model/office-error.ts";
+import { summaryLine } from "../model/summary-line.ts";
 
 /** Long work that an office does as a workflow, and that tells how far it has come. */
 export type OfficeWork<Row> = {
@@ -73,7 +74,7 @@ async function start<Row>(temporal: Client, work: OfficeWork<Row>): Promise<Work
       workflowIdReusePolicy: "REJECT_DUPLICATE",
       // Read once more by the office: what a newer client knows, an older office refuses.
       args: [options],
-      staticSummary: summary.slice(0, 200),
+      staticSummary: summaryLine(summary),
     });
   } catch (error) {
     // The same id again: the first one counts.

@@ -6,6 +6,7 @@ import { noCounts, type RedriveSpec, type RedriveState } from "../model/redrive.
 import { redriveDetails } from "../model/redrive-details.ts";
 import { searchAttributes } from "../model/search-attributes.ts";
 import { registeredSearchAttributes } from "./registered-search-attributes.ts";
+import { summaryLine } from "../model/summary-line.ts";
 
 /** Starts a redrive, or its dry run. The same id again is the same one: the first spec stays. */
 export async function startRedrive(
@@ -39,7 +40,6 @@ export async function startRedrive(
   }
 }
 
-/** One line: what shows beside it in Temporal Web UI's list. */
 function summaryOf({ command, members, reason }: RedriveSpec): string {
   const which =
     "filter" in members
@@ -47,5 +47,5 @@ function summaryOf({ command, members, reason }: RedriveSpec): string {
       : "ids" in members
         ? `${members.ids.length} letters`
         : `of redrive ${members.redrive}: ${members.states.join(", ")}`;
-  return `${command.name} ${which}${reason === undefined ? "" : ` · ${reason}`}`.replaceAll(/\s+/g, " ").slice(0, 200);
+  return summaryLine(`${command.name} ${which}${reason === undefined ? "" : ` · ${reason}`}`);
 }

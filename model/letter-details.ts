@@ -4,6 +4,7 @@ import { letterWorkflowId } from "./ids.ts";
 import { type LetterState, waitsToRetry } from "./letter-state.ts";
 import { sourceText } from "./record-source.ts";
 import { isOpen } from "./status.ts";
+import { summaryLine } from "./summary-line.ts";
 
 /**
  * A letter in Markdown, for Temporal Web UI: what died, why, how often, when it expires, and the commands that act on it.
@@ -36,7 +37,7 @@ function resetText({ resetTo }: LetterState): string {
 /** One line: what shows beside a letter in Temporal Web UI's list. */
 export function letterSummary(letter: Pick<LetterState, "job" | "lastDeath">): string {
   const { category, errorType, errorMessage } = letter.lastDeath;
-  return `${letter.job} · ${category} · ${errorType}: ${oneLine(errorMessage)}`.slice(0, 200);
+  return summaryLine(`${letter.job} · ${category} · ${errorType}: ${errorMessage}`);
 }
 
 const kindInWords = {

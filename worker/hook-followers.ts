@@ -5,6 +5,7 @@ import type { Db } from "../schema/database.ts";
 import { forgetCursors } from "../schema/forget-cursors.ts";
 import type { OfficeEvent } from "../schema/read-events.ts";
 import type { Follower } from "./follow-events.ts";
+import { summaryLine } from "../model/summary-line.ts";
 
 export type HookSource = { readonly client: Client; readonly office: string; readonly hooks: Hooks };
 
@@ -55,8 +56,7 @@ async function startDelivery(client: Client, office: string, event: OfficeEvent,
   }
 }
 
-/** One line: what shows beside it in Temporal Web UI's list. */
 function summaryOf({ type, cause, letter }: OfficeEvent): string {
   const what = letter === null ? cause?.title : `${letter.job}: ${letter.errorType}: ${letter.errorMessage}`;
-  return `${type} · ${what ?? ""}`.replaceAll(/\s+/g, " ").slice(0, 200);
+  return summaryLine(`${type} · ${what ?? ""}`);
 }

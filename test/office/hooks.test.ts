@@ -14,7 +14,7 @@ vi.setConfig({ testTimeout: 60_000 });
 
 const job = defineJob({
   name: "pay",
-  input: z.object({ why: z.string() }),
+  input: z.object({ why: z.string(), message: z.string() }),
   activity: { retry: { maximumAttempts: 1 } },
 });
 
@@ -25,8 +25,8 @@ beforeAll(async () => {
   world = await openWorld();
   await world.worker({
     jobs: [
-      job.handle(({ why }) => {
-        throw Object.assign(new Error("it died"), { name: why });
+      job.handle(({ why, message }) => {
+        throw Object.assign(new Error(message), { name: why });
       }),
     ],
   });
@@ -53,8 +53,8 @@ async function places(): Promise<string[]> {
 }
 
 /** Starts a job that dies of an error of this type, and returns its letter's id once it is parked. */
-async function die(why: string, id = `${why}/${Math.random()}`): Promise<string> {
-  await (await world.dlo.start(job, { why }, { id })).result().catch(() => undefined);
+async function die(why: string, id = `${why}/${Math.random()}`, message = "it died"): Promise<string> {
+  await (await world.dlo.start(job, { why, message }, { id })).result().catch(() => undefined);
   return (await world.dlo.letters.get(id)).id;
 }
 
@@ -192,6 +192,17 @@ test("an office forgets no places but its own, and none that another of its name
   expect((await places()).toSorted()).toEqual(
     ["died_again", "eu/parked", "expired", "noted"].map((rest) => name + rest),
   );
+});
+
+test("the summary of a delivery stays within Temporal's limit, however many bytes the error's message has", async () => {
+  const told: HookEvent[] = [];
+  await openOffice({ parked: (event) => void told.push(event) });
+  await die("LongError", "many-bytes", "死".repeat(300));
+  await until(() => told.length > 0);
+  const run = await world.dlo.temporal.workflow.getHandle(told[0]!.id).describe();
+  const summary = await run.staticSummary();
+  expect(summary).toMatch(/^parked · pay: LongError: 死+$/);
+  expect(Buffer.byteLength(summary!)).toBeLessThanOrEqual(200);
 });
 
 test("events of other namespaces are their own offices' to tell", async () => {
