@@ -1,3 +1,4 @@
+import type { SQL } from "drizzle-orm";
 import { inArray, sql } from "drizzle-orm";
 import type { Category } from "../model/category.ts";
 import type { Reason } from "../model/reason.ts";
@@ -41,23 +42,32 @@ const maximumMs = 5_000;
  * many letters.
  *
  * @param followers their names in `dlo.cursors`
+ * @param queues those that are told by name; the rest, of which records and workers name any number, are `other` together
  * @throws {OfficeError} `QUERY_TIMEOUT`
  */
 export async function officeNumbers(
   db: Db,
-  { namespace, followers }: { readonly namespace: string; readonly followers: readonly string[] },
+  {
+    namespace,
+    followers,
+    queues,
+  }: {
+    readonly namespace: string;
+    readonly followers: readonly string[];
+    readonly queues: readonly string[];
+  },
 ): Promise<OfficeNumbers> {
   return await withinTime(db, maximumMs, async (tx) => {
     const letters = await tx.execute<{ queue: string; status: string; category: string; n: number }>(sql`
-      select queue, status, category, sum(n)::float8 as n
+      select ${ofQueue(sql`queue`, queues)} as queue, status, category, sum(n)::float8 as n
       from ${countedFacets({ namespace }, ["queue", "status", "category"])} group by 1, 2, 3`);
     const deaths = await tx.execute(sql`
       select dimension, value, sum(n)::float8 as n from (
-        select dimension, value, n from dlo.time_counts
+        select dimension, case dimension when 'queue' then ${ofQueue(sql`value`, queues)} else value end as value, n from dlo.time_counts
         where dimension in ('queue', 'category', 'reason') and namespace = ${namespace}
         union all
         select d.dimension, d.value, n from dlo.death_deltas
-        cross join lateral (values ('queue', queue), ('category', category), ('reason', reason)) as d (dimension, value)
+        cross join lateral (values ('queue', ${ofQueue(sql`queue`, queues)}), ('category', category), ('reason', reason)) as d (dimension, value)
         where namespace = ${namespace}
       ) as counted group by 1, 2`);
     const positions = await tx
@@ -77,6 +87,10 @@ export async function officeNumbers(
       followers: positions,
     };
   });
+}
+
+function ofQueue(name: SQL, queues: readonly string[]): SQL {
+  return queues.length === 0 ? sql`'other'` : sql`case when ${name} in ${queues} then ${name} else 'other' end`;
 }
 
 /** How far the numbering of events is behind: where no clerk of any office works, it grows. Index: `events_without_position`. */

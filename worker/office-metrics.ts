@@ -20,8 +20,8 @@ export function officeMetrics(
   readiness: () => Promise<Readiness>,
   health: () => Promise<Health>,
 ): () => Promise<string> {
-  const { namespace, client, db, followers, calls, sdkMetrics } = office;
-  const numbers = oneAtATime(async () => await officeNumbers(db, { namespace, followers }));
+  const { namespace, client, db, followers, queues, calls, sdkMetrics } = office;
+  const numbers = oneAtATime(async () => await officeNumbers(db, { namespace, followers, queues }));
   const waiting = oneAtATime(async () => await waitingDeaths(client), waitingFreshMs);
   const unnumberedFor = waitClock();
   return async () => {

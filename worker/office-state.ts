@@ -15,6 +15,8 @@ export type OfficeState = {
   readonly clerk: Clerk;
   /** Names of its followers in `dlo.cursors`: `…/` and the type of event. */
   readonly followers: readonly string[];
+  /** Those that its configuration names. */
+  readonly queues: readonly string[];
   readonly limits: HealthLimits;
   /** How often hooks were called in this process. */
   readonly calls: () => readonly HookOutcome[];

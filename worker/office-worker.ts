@@ -11,7 +11,7 @@ import { registeredSearchAttributes } from "../connect/registered-search-attribu
 import { connectClient } from "../connect/temporal-client.ts";
 import { defineConfig, type OfficeConfig, refuseForeignKeys, type SharedConfig } from "../model/config.ts";
 import { healthLimits } from "../model/health.ts";
-import { defaultOffice } from "../model/ids.ts";
+import { defaultOffice, defaultQueue } from "../model/ids.ts";
 import { databaseUnset } from "../model/office-error.ts";
 import { keepingDefaults } from "../model/resolve-contract.ts";
 import { checkSchema } from "../schema/check-schema.ts";
@@ -141,6 +141,11 @@ export async function runOffice(options: RunOfficeOptions = {}): Promise<Running
       worker: running,
       clerk,
       followers: followers.map((follower) => follower.name),
+      queues: [
+        defaultQueue,
+        ...Object.keys(queues),
+        ...Object.values(adopt).flatMap((policy) => (policy ? (policy.queue ?? []) : [])),
+      ],
       limits: healthLimits(health),
       calls: calls.outcomes,
       ...(sdkMetrics === undefined ? {} : { sdkMetrics }),

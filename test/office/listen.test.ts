@@ -140,7 +140,11 @@ test("/ready says which part fails: Postgres cut or silent, and well again", asy
 
 test("/metrics are the tables' numbers, and deaths that wait for the office show while Postgres is away", async () => {
   const proxy = await openCutProxy(world.databaseUrl);
-  const office = await openOffice({ databaseUrl: proxy.url, on: { parked: () => undefined } });
+  const office = await openOffice({
+    databaseUrl: proxy.url,
+    on: { parked: () => undefined },
+    queues: { payments: {} },
+  });
   await using _ = await world.worker({
     jobs: [
       job.handle(() => {
