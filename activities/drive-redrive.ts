@@ -171,7 +171,9 @@ function openAsking({ db, ask, signal, beat }: Driving, redriveId: string) {
   let failure: { readonly error: unknown } | undefined;
   const askOne = async (redrive: DrivenRedrive, item: DueItem) => {
     try {
-      const waitMs = item.begunAtMs + momentOf(redrive, item) - Date.now();
+      const delayMs = momentOf(redrive, item);
+      // Postgres's clock may be ahead of this one.
+      const waitMs = Math.min(delayMs, item.begunAtMs + delayMs - Date.now());
       if (waitMs > 0) {
         waiting++;
         await sleep(waitMs, stops);
