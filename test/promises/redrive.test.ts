@@ -64,7 +64,10 @@ test("letters go no faster than its rate, and what a cancelled one has left is r
   await office.dlo.redrives.resume(started.id, { by: "ann" });
   await until(() => begun() > paused);
   await office.dlo.redrives.cancel(started.id, { by: "ann" });
-  const cancelled = await ended(office, started.id);
+  await ended(office, started.id);
+  // What ran when it was cancelled still gets its outcome.
+  await until(async () => (await office.dlo.redrives.get(started.id)).counts.running === 0);
+  const cancelled = await office.dlo.redrives.get(started.id);
   const starts = await office.sql`
     select n, extract(epoch from i.begun_at - r.asked_at) * 1000 as ms
     from dlo.redrive_items i join dlo.redrives r on r.id = i.redrive_id
