@@ -76,7 +76,12 @@ export function askLetter(needs: AskNeeds): AskLetter {
 
 /** @throws an `Error` that says why Temporal could not carry it */
 function sendable(input: unknown): unknown {
-  const bytes = defaultPayloadConverter.toPayload(input).data?.length ?? 0;
+  let bytes;
+  try {
+    bytes = defaultPayloadConverter.toPayload(input).data?.length ?? 0;
+  } catch {
+    throw new Error("what it became cannot be sent to a job: it must be plain JSON or bytes");
+  }
   if (bytes > maximumInputBytes)
     throw new Error(`it would have ${bytes} bytes, and at most ${maximumInputBytes} pass through Temporal`);
   return input;

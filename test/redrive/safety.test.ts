@@ -11,8 +11,15 @@ import { deadOnes, ended, outcomes, succeeds } from "./redriven.ts";
 vi.setConfig({ testTimeout: 60_000 });
 
 let office: PostOffice;
-beforeAll(async () => (office = await openPostOffice()));
+const amended: string[] = [];
+beforeAll(async () => (office = await openPostOffice({ amendments: { odd } })));
 afterAll(async () => await office?.close());
+
+/** What Temporal cannot carry, the first two times. */
+function odd(input: unknown, { letterId }: { letterId: string }): unknown {
+  if (!amended.includes(letterId)) amended.push(letterId);
+  return [{ to: "x".repeat(2_000_000) }, { to: 1n }][amended.indexOf(letterId)] ?? input;
+}
 
 const forced = { force: true, rate: 200 };
 
@@ -60,8 +67,10 @@ test("a canary that dies stops it before the rest is touched", async () => {
   expect(await ended(office, started.id)).toMatchObject({
     status: "stopped",
     stop: { rule: "canary" },
-    counts: { recovered: 1, diedAgain: 1, waiting: 4 },
+    counts: { diedAgain: 1, waiting: 4 },
   });
+  // The other one may still run when the first death stops it.
+  await until(async () => (await office.dlo.redrives.get(started.id)).counts.recovered === 1);
   expect(ids.slice(2).map((id) => office.runs(id))).toEqual([1, 1, 1, 1]);
   await office.dlo.redrives.cancel(started.id);
 });
@@ -230,6 +239,17 @@ test("a resume right after a pause is heard, whatever the slice says that the pa
     await office.dlo.redrives.resume(started.id);
   }
   expect(await ended(office, started.id)).toMatchObject({ status: "completed", counts: { recovered: 30 } });
+});
+
+test("an input that Temporal cannot carry is refused with the reason, and the others go on", async () => {
+  const ids = await deadOnes(office, "odd", 4);
+  for (const id of ids) office.when(id, succeeds);
+  const options = { ...forced, amend: { by: "odd" }, maxInFlight: 1 };
+  const started = await office.dlo.redrives.start({ filter: "payload.to=odd" }, options);
+  expect(await ended(office, started.id)).toMatchObject({ status: "completed", counts: { refused: 2, recovered: 2 } });
+  const [large, bigint] = await office.dlo.redrives.items(started.id);
+  expect(large).toMatchObject({ code: "amendment", why: expect.stringContaining("at most 1900000 pass") as string });
+  expect(bigint).toMatchObject({ code: "amendment", why: expect.stringContaining("plain JSON") as string });
 });
 
 test("two redrives never share a letter", async () => {
