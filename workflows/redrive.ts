@@ -112,7 +112,7 @@ export async function redrive(initial: RedriveState): Promise<RedriveState> {
         sliceMs: sliceMs(),
         ...(state.nextDueMs !== undefined && { nextDueMs: state.nextDueMs }),
       });
-      take(before === changes ? progress : { ...progress, ...ruled() });
+      take(before === changes ? progress : { counts: progress.counts, ...ruled() });
       if (nextDueMs !== undefined) state = { ...state, nextDueMs };
       if (ended === "done") break;
     }
