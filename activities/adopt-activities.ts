@@ -13,7 +13,7 @@ import { activityIdOf } from "../model/ids.ts";
 import { beginAdoption, endAdoption, findAdoption, sweptTo, watchedUntil } from "../schema/adoption-rows.ts";
 import { adoptRun, healKnown } from "./adopt-run.ts";
 import { type FoundRun, isSupported, pageRows, type Visibility, visibilityOf } from "./found-run.ts";
-import { grpcAnswer, invalidArgument } from "./grpc-answer.ts";
+import { grpcAnswer, invalidArgument } from "../model/grpc-answer.ts";
 import { inLanes } from "./in-lanes.ts";
 import { judgeRuns, type Verdict } from "./judge-runs.ts";
 import { nextSpan } from "./next-span.ts";

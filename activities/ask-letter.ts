@@ -19,7 +19,7 @@ import { letterOfRow } from "../schema/letter-of-row.ts";
 import { noteLetter } from "../schema/note-letter.ts";
 import type { DrivenRedrive } from "../schema/redrive-rows.ts";
 import type { AskLetter } from "./drive-redrive.ts";
-import { grpcAnswer, invalidArgument } from "./grpc-answer.ts";
+import { grpcAnswer, invalidArgument } from "../model/grpc-answer.ts";
 import { payloadsOf, shown } from "./stored-payloads.ts";
 
 export type AskNeeds = {

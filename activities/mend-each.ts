@@ -2,7 +2,7 @@ import { WorkflowNotFoundError } from "@temporalio/client";
 import { ApplicationFailure, CancelledFailure } from "@temporalio/common";
 import { errorCodeOf } from "../model/office-error.ts";
 import type { Finding, FoundItem } from "../model/reconcile.ts";
-import { grpcAnswer } from "./grpc-answer.ts";
+import { grpcAnswer } from "../model/grpc-answer.ts";
 import { inLanes } from "./in-lanes.ts";
 import { lanes, type Reconciling } from "./reconciling.ts";
 

@@ -4,7 +4,7 @@ import type { Death } from "../model/death.ts";
 import { officeActor } from "../model/event.ts";
 import { emptyLedger } from "../model/ledger.ts";
 import type { FoundItem } from "../model/reconcile.ts";
-import { grpcAnswer, invalidArgument } from "./grpc-answer.ts";
+import { grpcAnswer, invalidArgument } from "../model/grpc-answer.ts";
 import { mendEach } from "./mend-each.ts";
 import { mayBeAnothers } from "./other-offices.ts";
 import { parkRun } from "./park-run.ts";

@@ -1,4 +1,4 @@
-import { isGrpcServiceError } from "@temporalio/client";
+import { grpcAnswer, invalidArgument } from "../model/grpc-answer.ts";
 import { errorCodeOf, OfficeError } from "../model/office-error.ts";
 
 /** Why a line by itself cannot be imported; undefined for what would stop all others, too. */
@@ -7,17 +7,13 @@ export function lineRefusal(error: unknown): string | undefined {
   const code = errorCodeOf(error);
   if (code === "INPUT_INVALID" || code === "INPUT_TOO_LARGE") return error.message;
   if (code === "DATABASE_ERROR" && ofValues.test(sqlStateOf(error))) return error.message;
-  const answer = isGrpcServiceError(error) ? error : error.cause;
-  if (isGrpcServiceError(answer) && answer.code === invalidArgument)
-    return `Temporal does not take its letter: ${answer.details}`;
+  const answer = grpcAnswer(error);
+  if (answer?.code === invalidArgument) return `Temporal does not take its letter: ${answer.details}`;
   return undefined;
 }
 
 /** Postgres's classes of data exceptions, violated constraints, and limits exceeded. */
 const ofValues = /^(22|23|54)/;
-
-/** gRPC's INVALID_ARGUMENT. */
-const invalidArgument = 3;
 
 function sqlStateOf(error: Error): string {
   const { sqlState } = error instanceof OfficeError ? (error.details as { sqlState?: string }) : {};

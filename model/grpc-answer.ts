@@ -6,5 +6,5 @@ export function grpcAnswer(error: unknown): { readonly code: number; readonly de
   return isGrpcServiceError(error) ? error : isGrpcServiceError(inner) ? inner : undefined;
 }
 
-/** gRPC's own number of INVALID_ARGUMENT. */
+/** gRPC's own number of INVALID_ARGUMENT. Among others, Temporal says it of what is too large. */
 export const invalidArgument = 3;

@@ -64,7 +64,10 @@ export function redriveWorkflowId(redriveId: string): string {
 /** The workflow type of a prune. */
 export const pruneType = "prune";
 
-/** The workflow id of a prune that somebody started. A schedule's runs have the office's name, and their own time behind it: two offices may be due at once. */
+/**
+ * The workflow id of a prune that somebody started. A schedule's runs have the office's name, and their own time behind it: two
+ * offices may be due at once.
+ */
 export function pruneWorkflowId(idOrOffice: string): string {
   return `${pruneType}/${idOrOffice}`;
 }

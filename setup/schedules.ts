@@ -1,4 +1,5 @@
-import { type Client, isGrpcServiceError, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from "@temporalio/client";
+import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from "@temporalio/client";
+import { grpcAnswer } from "../model/grpc-answer.ts";
 import {
   pruneScheduleId,
   pruneType,
@@ -108,9 +109,8 @@ function scheduleCommand(
 function refusal(error: unknown): string | undefined {
   // The namespace has been looked at: some part of the server has not heard of it yet.
   if (error instanceof Error && error.name === "NamespaceNotFoundError") return "the namespace is too new, try again";
-  const answer = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  if (!isGrpcServiceError(answer)) return undefined;
-  return refusals.get(answer.code);
+  const answer = grpcAnswer(error);
+  return answer && refusals.get(answer.code);
 }
 
 /** By gRPC's own numbers. */

@@ -1,5 +1,6 @@
 import { type Client, isGrpcServiceError } from "@temporalio/client";
 import { Runtime } from "@temporalio/worker";
+import { grpcAnswer, invalidArgument } from "../model/grpc-answer.ts";
 import { type ErrorCode, errorCodeOf } from "../model/office-error.ts";
 import {
   answerRequest,
@@ -113,14 +114,11 @@ const passing: readonly ErrorCode[] = [
 function refusalOf(error: unknown): RequestAnswer | undefined {
   const code = errorCodeOf(error);
   if (code !== undefined && !passing.includes(code)) return { state: "refused", code, answer: messageOf(error) };
-  const cause = error instanceof Error ? error.cause : undefined;
-  if (isGrpcServiceError(cause) && cause.code === invalidArgument)
-    return { state: "refused", code: "USAGE", answer: `Temporal does not take it: ${cause.details}` };
+  const said = grpcAnswer(error);
+  if (said?.code === invalidArgument)
+    return { state: "refused", code: "USAGE", answer: `Temporal does not take it: ${said.details}` };
   return undefined;
 }
-
-/** gRPC's number. Among others, Temporal says it of what is too large. */
-const invalidArgument = 3;
 
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
